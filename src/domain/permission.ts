@@ -1,0 +1,206 @@
+import type { Caller, Reason } from './caller.ts'
+import type { ErrorCode } from './errors.ts'
+import type { Tenant } from './tenant.ts'
+
+/**
+ * The role matrix as data, deny by default. Source: the table of roles and actions each platform's promises were
+ * checked against (infra/tenants/README.md); `test/repo/role-matrix.txt` is its committed, readable expansion.
+ */
+export const roles = [
+  'onboarding',
+  'reviewer',
+  'senior-reviewer',
+  'support',
+  'dpo',
+  'legal',
+  'auditor',
+  'purge',
+  'admin',
+  'system',
+] as const
+/** `system` is the vault itself (start, sweeps, first keys); no key and no token can carry it. */
+export type Role = (typeof roles)[number]
+
+/**
+ * What a cell demands beyond holding the role.
+ * `yes` nothing · `own` deposited by or assigned to the caller · `assigned` an unexpired assignment of the caller ·
+ * `ticket` the tenant permits it and a case names the ticket · `second` a second, different person who may ask the same ·
+ * `due` only what is due · `event` only as the effect of a lifecycle event · `case` only entries of the named case ·
+ * `self` only the caller's own entries.
+ */
+export type Cell = 'yes' | 'own' | 'assigned' | 'ticket' | 'second' | 'due' | 'event' | 'case' | 'self'
+
+type Row = Partial<Readonly<Record<Role, Cell>>>
+
+const everyone = {
+  onboarding: 'yes',
+  reviewer: 'yes',
+  'senior-reviewer': 'yes',
+  support: 'yes',
+  dpo: 'yes',
+  legal: 'yes',
+  auditor: 'yes',
+  purge: 'yes',
+  admin: 'yes',
+} as const satisfies Row
+
+// biome-ignore format: the table reads as a table, one action a line.
+export const matrix = {
+  'document.deposit': { onboarding: 'yes' },
+  'subject.event': { onboarding: 'yes' },
+  'subject.describe': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes' },
+  'document.list': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes', purge: 'due' },
+  'document.describe': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes', purge: 'due' },
+  'document.open.original': { reviewer: 'assigned', 'senior-reviewer': 'yes', dpo: 'second', legal: 'second' },
+  'document.open.preview': { reviewer: 'assigned', 'senior-reviewer': 'yes', dpo: 'second', legal: 'second' },
+  'document.open.masked': { reviewer: 'yes', 'senior-reviewer': 'yes', support: 'ticket', dpo: 'second', legal: 'second' },
+  'document.export': { dpo: 'second', legal: 'second' },
+  'review.list': { reviewer: 'yes', 'senior-reviewer': 'yes' },
+  'review.assign': { reviewer: 'yes', 'senior-reviewer': 'yes' },
+  'review.decide': { reviewer: 'assigned', 'senior-reviewer': 'yes' },
+  'review.override': { 'senior-reviewer': 'second' },
+  'hold.place': { onboarding: 'event', 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes' },
+  'hold.release': { onboarding: 'event', 'senior-reviewer': 'second', dpo: 'second', legal: 'second' },
+  'request.open': { onboarding: 'yes', support: 'yes', dpo: 'yes' },
+  'request.decide': { dpo: 'yes' },
+  'document.erase': { dpo: 'second', legal: 'second' },
+  'purge.plan': { dpo: 'yes', auditor: 'yes', purge: 'yes' },
+  'purge.approve': { dpo: 'yes' },
+  'purge.execute': { purge: 'yes' },
+  'disclosure.prepare': { 'senior-reviewer': 'yes', dpo: 'second', legal: 'second' },
+  'disclosure.decide': { dpo: 'second', legal: 'second' },
+  'trail.read': { reviewer: 'self', dpo: 'yes', legal: 'case', auditor: 'yes' },
+  'trail.verify': { dpo: 'yes', auditor: 'yes', admin: 'yes' },
+  'trail.export': { dpo: 'yes', auditor: 'yes' },
+  'incident.open': { reviewer: 'yes', 'senior-reviewer': 'yes', support: 'yes', dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
+  'incident.scope': { dpo: 'yes', legal: 'yes', auditor: 'yes' },
+  'policy.change': { dpo: 'second', legal: 'second', admin: 'second' },
+  'policy.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
+  'key.rotate': { dpo: 'second', legal: 'second', admin: 'second' },
+  'key.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
+  'caller.manage': { dpo: 'second', legal: 'second', admin: 'second' },
+  'caller.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
+  'limits.read': everyone,
+  'caller.bootstrap': { system: 'yes' },
+  'deposit.sweep': { system: 'yes' },
+  'grant.sweep': { system: 'yes' },
+  'instance.start': { system: 'yes' },
+  'instance.stop': { system: 'yes' },
+} as const satisfies Record<string, Row>
+
+export type Action = keyof typeof matrix
+export const actions = Object.keys(matrix) as readonly Action[]
+
+/** What the rule needs to know of the thing asked for; absent claims count as false. */
+export interface Resource {
+  /** False for an id that this tenant does not have, another tenant's included. */
+  readonly known: boolean
+  /** The code to refuse an unknown one with. */
+  readonly unknownCode?: 'document.unknown' | 'subject.unknown' | 'review.unknown' | 'caller.unknown'
+  readonly own?: boolean
+  readonly assigned?: boolean
+  readonly due?: boolean
+}
+
+export type Scope = 'all' | 'own' | 'case' | 'self' | 'due'
+
+export type Decision =
+  | { readonly granted: true; readonly role: Role; readonly cell: Cell; readonly scope: Scope }
+  | { readonly granted: false; readonly code: ErrorCode; readonly allowed?: readonly string[] }
+
+/** Actions that show a paper: they need a purpose of the tenant's list and a case. */
+export function needsReason(action: Action): boolean {
+  return action.startsWith('document.open.') || action === 'document.export'
+}
+
+/**
+ * Whether `caller` may do `action` to `resource`. Pure and total; refusals are values. The order is fixed: role first
+ * (it needs nothing of the resource, so it tells nothing of it), then purpose and case, then existence, then the claims of
+ * the cell. The most permissive of the caller's roles decides.
+ *
+ * @param second another authenticated caller who stands beside the first, for `second` cells; the same person never counts.
+ */
+export function decide(
+  caller: Caller,
+  action: Action,
+  resource: Resource,
+  tenant: Tenant | undefined,
+  reason: Reason,
+  second?: Caller,
+): Decision {
+  const row: Row = matrix[action]
+  const held = caller.roles.filter(role => row[role] !== undefined && roleInForce(role, caller, tenant))
+  if (held.length === 0) return { granted: false, code: 'role.not-allowed' }
+  if (needsReason(action)) {
+    const lacking = lackingReason(tenant, reason)
+    if (lacking) return lacking
+  }
+  if (!resource.known) return { granted: false, code: resource.unknownCode ?? 'document.unknown' }
+  let refusal: Decision = { granted: false, code: 'role.not-allowed' }
+  for (const role of held) {
+    const cell = row[role] as Cell
+    const answer = judgeCell(cell, role, caller, action, resource, tenant, reason, second)
+    if (answer.granted) return answer
+    refusal = answer
+  }
+  return refusal
+}
+
+function roleInForce(role: Role, caller: Caller, tenant: Tenant | undefined): boolean {
+  if (role === 'system') return caller.auth === 'system'
+  return tenant !== undefined && tenant.id === caller.tenant && tenant.roles.includes(role)
+}
+
+function lackingReason(tenant: Tenant | undefined, reason: Reason): Decision | undefined {
+  if (reason.purpose === undefined) return { granted: false, code: 'purpose.missing', allowed: tenant?.purposes ?? [] }
+  if (!tenant?.purposes.includes(reason.purpose)) {
+    return { granted: false, code: 'purpose.not-allowed', allowed: tenant?.purposes ?? [] }
+  }
+  return reason.case === undefined ? { granted: false, code: 'case.missing' } : undefined
+}
+
+function judgeCell(
+  cell: Cell,
+  role: Role,
+  caller: Caller,
+  action: Action,
+  resource: Resource,
+  tenant: Tenant | undefined,
+  reason: Reason,
+  second: Caller | undefined,
+): Decision {
+  const granted = (scope: Scope): Decision => ({ granted: true, role, cell, scope })
+  const refused = (code: ErrorCode): Decision => ({ granted: false, code })
+  switch (cell) {
+    case 'yes':
+      return granted('all')
+    case 'own':
+      return resource.own || resource.assigned ? granted('own') : refused('role.not-own')
+    case 'assigned':
+      return resource.assigned ? granted('all') : refused('role.not-assigned')
+    case 'ticket':
+      return tenant?.support.rendition === 'masked' && reason.case ? granted('all') : refused('tenant.rule')
+    case 'second':
+      return second && isSecondPerson(caller, second, action, tenant) ? granted('all') : refused('role.second-person')
+    case 'due':
+      return resource.due ? granted('due') : refused('role.not-allowed')
+    case 'event':
+      return refused('role.not-allowed')
+    case 'case':
+      return reason.case ? granted('case') : refused('case.missing')
+    case 'self':
+      return granted('self')
+  }
+}
+
+/** Four eyes compare persons, not keys; the second person must hold a role that may ask for the same action. */
+function isSecondPerson(caller: Caller, second: Caller, action: Action, tenant: Tenant | undefined): boolean {
+  const row: Row = matrix[action]
+  return (
+    second.id !== caller.id &&
+    second.tenant === caller.tenant &&
+    second.kind === 'person' &&
+    caller.kind === 'person' &&
+    second.roles.some(role => row[role] !== undefined && roleInForce(role, second, tenant))
+  )
+}

@@ -1,0 +1,48 @@
+import type { TenantId } from './ids.ts'
+import type { PaperType } from './media.ts'
+import type { Role } from './permission.ts'
+
+/** One platform and its promises, as versioned data (`infra/tenants/*.json`). */
+export interface Tenant {
+  readonly id: TenantId
+  /** Positive, grows with each change; kept with every document. */
+  readonly version: number
+  readonly name: string
+  /** IANA time zone in which its calendar rules are read. */
+  readonly zone: string
+  readonly papers: ReadonlyMap<PaperType, PaperRule>
+  /** Papers refused by name, with the promise that refuses them: shown to the caller. */
+  readonly refused: ReadonlyMap<PaperType, string>
+  readonly purposes: readonly string[]
+  /** The roles this tenant uses; others get no key and no right here. A policy can only tighten the role table. */
+  readonly roles: readonly Role[]
+  readonly support: { readonly rendition: 'none' | 'masked' }
+}
+
+export interface PaperRule {
+  readonly kinds: readonly string[]
+  /** The subject's tier from which on it may be collected. */
+  readonly minTier: number
+}
+
+export type PaperRefusal =
+  | { readonly code: 'paper.type-not-allowed'; readonly allowed: readonly string[]; readonly detail: string }
+  | { readonly code: 'paper.kind-not-allowed'; readonly allowed: readonly string[]; readonly detail: string }
+  | { readonly code: 'paper.tier-too-low'; readonly limit: number; readonly actual: number; readonly detail: string }
+
+/** Whether the tenant's promises let it collect this paper from a subject of this tier; undefined means yes. */
+export function refusePaper(tenant: Tenant, type: PaperType, kind: string, tier: number): PaperRefusal | undefined {
+  const rule = tenant.papers.get(type)
+  if (!rule) {
+    const detail = tenant.refused.get(type) ?? 'This platform does not collect this paper.'
+    return { code: 'paper.type-not-allowed', allowed: [...tenant.papers.keys()], detail }
+  }
+  if (!rule.kinds.includes(kind)) {
+    return { code: 'paper.kind-not-allowed', allowed: rule.kinds, detail: 'This platform does not collect this kind.' }
+  }
+  if (tier < rule.minTier) {
+    const detail = `This platform collects this paper only from tier ${rule.minTier} on.`
+    return { code: 'paper.tier-too-low', limit: rule.minTier, actual: tier, detail }
+  }
+  return undefined
+}

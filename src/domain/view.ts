@@ -1,0 +1,127 @@
+import type { ApiKey } from './caller.ts'
+import type { Document } from './document.ts'
+import type { Entry } from './entry.ts'
+import type { Review } from './review.ts'
+import type { Subject } from './subject.ts'
+
+/** What leaves the vault about a row: plain JSON values, named field by field, so that a new column never leaks by itself. */
+export interface DocumentView {
+  readonly id: string
+  /** The platform's own reference; absent once nothing is kept for that person. */
+  readonly subject?: string
+  readonly type: string
+  readonly kind?: string
+  readonly state: 'stored' | 'purging' | 'purged'
+  readonly media?: string
+  readonly sizeBytes?: number
+  readonly width?: number
+  readonly height?: number
+  readonly pages?: number
+  readonly policyVersion: number
+  readonly storedAt: string
+  readonly purgedAt?: string
+  readonly basis?: string
+  readonly review?: { readonly id: string; readonly state: string }
+  /** Where the storing entry (of a tombstone: the certificate) stands in the trail. */
+  readonly trail: { readonly log: string; readonly index: number }
+  readonly version: number
+}
+
+type Visible = Exclude<Document, { state: 'depositing' | 'abandoned' }>
+
+export function isVisible(document: Document | undefined): document is Visible {
+  return document !== undefined && document.state !== 'depositing' && document.state !== 'abandoned'
+}
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+export function viewDocument(
+  document: Visible,
+  subject: Subject | undefined,
+  review: Review | undefined,
+): DocumentView {
+  const shared = {
+    id: document.id,
+    ...(subject ? { subject: subject.reference } : {}),
+    type: document.type,
+    state: document.state,
+    policyVersion: document.policyVersion,
+    storedAt: iso(document.storedAtMs),
+    version: document.version,
+  }
+  if (document.state === 'purged') {
+    return { ...shared, purgedAt: iso(document.purgedAtMs), basis: document.basis, trail: document.certificate }
+  }
+  return {
+    ...shared,
+    kind: document.kind,
+    media: document.media,
+    sizeBytes: document.plaintextBytes,
+    ...(document.pixels ?? {}),
+    ...(document.pages === undefined ? {} : { pages: document.pages }),
+    ...(review ? { review: { id: review.id, state: review.state } } : {}),
+    trail: document.trail,
+  }
+}
+
+export interface SubjectView {
+  readonly reference: string
+  /** The uuid under which the trail names this person. */
+  readonly id: string
+  readonly tier: number
+  readonly openedAt: string
+  readonly version: number
+}
+
+export function viewSubject(subject: Subject): SubjectView {
+  const { reference, id, tier, version } = subject
+  return { reference, id, tier, openedAt: iso(subject.openedAtMs), version }
+}
+
+export interface ReviewView {
+  readonly id: string
+  readonly document: string
+  readonly state: 'pending' | 'approved' | 'rejected'
+  readonly createdAt: string
+  readonly assignment?: { readonly person: string; readonly expiresAt: string }
+  readonly decision?: { readonly by: string; readonly at: string; readonly reasons: readonly string[] }
+  readonly version: number
+}
+
+/** An assignment that has expired is not shown: nobody holds the review. */
+export function viewReview(review: Review, nowMs: number): ReviewView {
+  const { id, document, state, assignment, decision, version } = review
+  const held = state === 'pending' && assignment !== undefined && assignment.expiresAtMs > nowMs
+  return {
+    id,
+    document,
+    state,
+    createdAt: iso(review.createdAtMs),
+    ...(held ? { assignment: { person: assignment.person, expiresAt: iso(assignment.expiresAtMs) } } : {}),
+    ...(decision ? { decision: { by: decision.by, at: iso(decision.atMs), reasons: decision.reasons } } : {}),
+    version,
+  }
+}
+
+export interface CallerView {
+  readonly keyId: string
+  readonly person: string
+  readonly kind: 'person' | 'service'
+  readonly roles: readonly string[]
+  readonly createdAt: string
+  readonly revokedAt?: string
+}
+
+export function viewCaller(key: ApiKey): CallerView {
+  const { keyId, person, kind, roles } = key
+  const revoked = key.revokedAtMs === undefined ? {} : { revokedAt: iso(key.revokedAtMs) }
+  return { keyId, person, kind, roles, createdAt: iso(key.createdAtMs), ...revoked }
+}
+
+export interface TrailItem {
+  readonly log: string
+  readonly index: number
+  /** base64url of SHA-256(00 || entry bytes). */
+  readonly leafHash: string
+  readonly entry: Entry
+}

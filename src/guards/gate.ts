@@ -1,0 +1,78 @@
+import { type Action, actions } from '../domain/permission.ts'
+import type { Ports } from '../ports/ports.ts'
+import { requireLive } from './admit.ts'
+
+/** Which actions may cause which effect: an effect that an action has no business with is refused even with its grant. */
+export const effects = {
+  'ledger.commit': actions,
+  'keyring.newDataKey': ['document.deposit'],
+  'keyring.unwrap': ['document.open.original', 'document.open.preview', 'document.open.masked', 'document.export'],
+  'wrappedKeys.put': ['document.deposit'],
+  'wrappedKeys.replace': ['key.rotate'],
+  'wrappedKeys.destroy': ['purge.execute', 'document.erase', 'deposit.sweep'],
+  'blobs.put': ['document.deposit'],
+  'blobs.delete': ['purge.execute', 'document.erase', 'deposit.sweep'],
+} as const satisfies Record<string, readonly Action[]>
+
+/**
+ * The same ports, with every effect behind a live grant. Verbs only ever hold gated ports; the adapters below stay dull.
+ * Methods are bound here, so adapters may be classes.
+ */
+export function gate(ports: Ports): Ports {
+  const { ledger, wrappedKeys, blobs, keyring } = ports
+  return {
+    ...ports,
+    ledger: behind(ledger, {
+      commit: (by, changes) => {
+        requireLive(by, effects['ledger.commit'])
+        return ledger.commit(by, changes)
+      },
+    }),
+    keyring: behind(keyring, {
+      newDataKey: (by, context) => {
+        requireLive(by, effects['keyring.newDataKey'])
+        return keyring.newDataKey(by, context)
+      },
+      unwrap: (by, edks, context) => {
+        requireLive(by, effects['keyring.unwrap'])
+        return keyring.unwrap(by, edks, context)
+      },
+    }),
+    wrappedKeys: behind(wrappedKeys, {
+      put: (by, key) => {
+        requireLive(by, effects['wrappedKeys.put'])
+        return wrappedKeys.put(by, key)
+      },
+      replace: (by, ...rest) => {
+        requireLive(by, effects['wrappedKeys.replace'])
+        return wrappedKeys.replace(by, ...rest)
+      },
+      destroy: (by, ids) => {
+        requireLive(by, effects['wrappedKeys.destroy'])
+        return wrappedKeys.destroy(by, ids)
+      },
+    }),
+    blobs: behind(blobs, {
+      put: (by, ...rest) => {
+        requireLive(by, effects['blobs.put'])
+        return blobs.put(by, ...rest)
+      },
+      delete: (by, key) => {
+        requireLive(by, effects['blobs.delete'])
+        return blobs.delete(by, key)
+      },
+    }),
+  }
+}
+
+/** `inner` with some methods replaced; the others stay bound to it. */
+function behind<Port extends object>(inner: Port, over: Partial<Port>): Port {
+  return new Proxy(inner, {
+    get(target, name) {
+      const own = Reflect.get(over, name)
+      if (own !== undefined) return own
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}

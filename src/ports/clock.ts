@@ -1,0 +1,6 @@
+export interface Clock {
+  /** Epoch milliseconds, UTC. */
+  nowMs(): number
+  /** Resolves after `ms`; rejects with the signal's reason once aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}

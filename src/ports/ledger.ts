@@ -1,0 +1,89 @@
+import type { Answer } from '../domain/answer.ts'
+import type { ApiKey } from '../domain/caller.ts'
+import type { Document } from '../domain/document.ts'
+import type { Grant, Settlement } from '../domain/grant.ts'
+import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type { Desk, Review } from '../domain/review.ts'
+import type { Subject } from '../domain/subject.ts'
+
+/**
+ * One row to write, with the version the writer saw: 0 inserts and conflicts with a row that is there, n replaces exactly
+ * version n. `put.version` must be `expected + 1`. `forget` deletes exactly that version.
+ */
+export type Change =
+  | { readonly row: 'document'; readonly expected: number; readonly put: Document }
+  | { readonly row: 'subject'; readonly expected: number; readonly put: Subject }
+  | { readonly row: 'review'; readonly expected: number; readonly put: Review }
+  | { readonly row: 'desk'; readonly expected: number; readonly put: Desk }
+  | { readonly row: 'answer'; readonly expected: number; readonly put: Answer }
+  | { readonly row: 'key'; readonly expected: number; readonly put: ApiKey }
+  | {
+      readonly row: 'document'
+      readonly expected: number
+      readonly forget: { readonly tenant: TenantId; readonly id: DocumentId }
+    }
+  | { readonly row: 'answer'; readonly expected: number; readonly forget: { readonly key: string } }
+
+/** Which change lost, and to what: a version that moved on, or a unique rule. */
+export type Committed =
+  | { readonly done: true }
+  | { readonly done: false; readonly change: number; readonly conflict: 'version' | 'unique' }
+
+/** Ascending by id, strictly after `after`. */
+export interface Page<Id> {
+  readonly after?: Id
+  readonly limit: number
+}
+
+/**
+ * Documents, subjects, reviews, answers, API keys and leases. Every finder is bound to one tenant inside the query, but for
+ * those that say otherwise. Reads see every commit that resolved before they were called.
+ *
+ * @throws {VaultError} ledger.unavailable - the store did not answer within 2 s
+ * @throws {VaultError} storage.full - no room for a write
+ */
+export interface Ledger {
+  findDocument(tenant: TenantId, id: DocumentId): Promise<Document | undefined>
+  /** Documents of one subject in the states `stored`, `purging` and `purged`; ascending by id. */
+  listDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]>
+  /** A document of the subject that is depositing or stored under this keyed hash of its upload. */
+  findUpload(tenant: TenantId, subject: SubjectId, uploadMac: string): Promise<Document | undefined>
+  findSubject(tenant: TenantId, reference: SubjectReference): Promise<Subject | undefined>
+  findSubjectById(tenant: TenantId, id: SubjectId): Promise<Subject | undefined>
+  findReview(tenant: TenantId, id: ReviewId): Promise<Review | undefined>
+  findReviewOf(tenant: TenantId, document: DocumentId): Promise<Review | undefined>
+  listReviews(tenant: TenantId, state: Review['state'], page: Page<ReviewId>): Promise<readonly Review[]>
+  findDesk(tenant: TenantId, person: PersonId): Promise<Desk | undefined>
+  findAnswer(key: string): Promise<Answer | undefined>
+  /** Across tenants: the key names its tenant. */
+  findApiKey(keyId: string): Promise<ApiKey | undefined>
+  listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]>
+
+  /** Depositing rows of the tenant whose deadline is before `asOfMs`, and abandoned ones; oldest first. */
+  listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]>
+  /** Answers of the tenant that ended before `asOfMs`, oldest first. */
+  listExpiredAnswers(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Answer[]>
+  /** For `check` and the sweep of orphans: every row in every state, ascending by id. */
+  everyDocument(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]>
+  /** Same for subjects and reviews, for `check`. */
+  everySubject(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]>
+  everyReview(tenant: TenantId, page: Page<ReviewId>): Promise<readonly Review[]>
+  /** Across tenants, since blob paths name none: which of these blob keys a document row names, in any state but `purged`. */
+  namedBlobs(blobKeys: readonly string[]): Promise<ReadonlySet<string>>
+  /** Every tenant id that has a row: `check` compares it with the tenants that are configured. */
+  tenants(): Promise<readonly TenantId[]>
+
+  /**
+   * All changes or none; durable when it resolves. All rows are of one tenant. Unique beside the ids: (tenant, reference) of
+   * subjects, document of reviews, (tenant, subject, uploadMac) of documents while depositing or stored.
+   */
+  commit(by: Grant | Settlement, changes: readonly Change[]): Promise<Committed>
+
+  /**
+   * Takes or renews the named lease until `nowMs + forMs` if it is free, expired, or held by `holder`.
+   * @returns a fencing number that grows with each change of holder, or undefined when another holds it
+   */
+  takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined>
+  /** Ends the lease if `holder` still holds it. */
+  dropLease(name: string, holder: string): Promise<void>
+}

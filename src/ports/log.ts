@@ -1,0 +1,28 @@
+/** What an operator's log line may hold: opaque ids, codes and numbers. Whatever is not named here cannot be logged. */
+export interface LogFields {
+  readonly requestId?: string
+  readonly method?: string
+  /** The route's pattern, never the concrete path. */
+  readonly route?: string
+  readonly status?: number
+  readonly durationMs?: number
+  readonly bytes?: number
+  readonly code?: string
+  readonly tenant?: string
+  readonly job?: string
+  readonly count?: number
+  readonly port?: number
+  readonly pid?: number
+  readonly log?: string
+  readonly index?: number
+  readonly signal?: string
+  /** Class name and system code of what was caught, such as `SqliteError:5`; never its message. */
+  readonly cause?: string
+}
+
+/** For operators; may be lost; never evidence, never personal data. `event` is a fixed phrase of the code. */
+export interface Log {
+  info(event: string, fields?: LogFields): void
+  warn(event: string, fields?: LogFields): void
+  error(event: string, fields?: LogFields): void
+}

@@ -1,0 +1,44 @@
+import type { Grant } from '../domain/grant.ts'
+import type { TenantId } from '../domain/ids.ts'
+
+/** One encrypted data key, as in an AWS Encryption SDK header. */
+export interface EncryptedDataKey {
+  readonly provider: string
+  /** Bytes; for KMS the UTF-8 of the key ARN. */
+  readonly info: Uint8Array
+  readonly blob: Uint8Array
+}
+
+export interface WrappedKey {
+  /** `doc/<messageId>`. */
+  readonly id: string
+  readonly tenant: TenantId
+  readonly document: string
+  /** Which wrapping key the edks are under. */
+  readonly epoch: string
+  readonly edks: readonly EncryptedDataKey[]
+  readonly createdAtMs: number
+}
+
+/**
+ * Wrapped data keys, in a store of their own: destroying a row is the erasure.
+ *
+ * @throws {VaultError} keys.unavailable - the store did not answer within 2 s
+ */
+export interface WrappedKeys {
+  /** Once each: 'exists' leaves the row that is there. Durable when it resolves. */
+  put(by: Grant, key: WrappedKey): Promise<'stored' | 'exists'>
+  get(id: string): Promise<WrappedKey | undefined>
+  /** One conditional replacement of edks and epoch of a row that is there under `expectedEpoch`; never inserts. */
+  replace(
+    by: Grant,
+    id: string,
+    expectedEpoch: string,
+    epoch: string,
+    edks: readonly EncryptedDataKey[],
+  ): Promise<boolean>
+  /** Resolves when the bytes of these rows are gone from every file of the store; absent ids are success. */
+  destroy(by: Grant, ids: readonly string[]): Promise<void>
+  /** Ascending by id, strictly after `after`; across tenants, for `check` and the sweep of orphans. */
+  list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]>
+}
