@@ -1,9 +1,9 @@
 import type { Caller, Reason } from '../domain/caller.ts'
-import type { Detail, Out, OwnWhy } from '../domain/entry.ts'
+import type { Detail, EntryDraft, Out, OwnWhy } from '../domain/entry.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import { type Action, type Decision, decide, type Resource, type Scope } from '../domain/permission.ts'
-import type { Vault } from './vault.ts'
+import type { Placed, Vault } from './vault.ts'
 
 /**
  * The one choke point. No effect without a Grant, and only `admit` mints one, after its entry is durable; a refusal is durable
@@ -17,10 +17,18 @@ export interface Ask<A extends Action> {
   readonly document?: string
   /** Codes, numbers and opaque ids that belong to the intent, such as the range of a read. */
   readonly detail?: Detail
-  /** A refusal that the verb found by rules beyond the role table; the role table is still asked first. */
-  readonly refusal?: { readonly code: ErrorCode; readonly facts?: VaultError['facts'] }
+  /**
+   * Rules beyond the role table: asked only when the table grants, so that their answer tells nothing to those who may not
+   * ask, and before the entry is written, so that their refusal is on record like any other.
+   */
+  readonly refuse?: () => Promise<Refusal | undefined> | Refusal | undefined
   /** Another authenticated person beside the caller, for actions that need two. */
   readonly second?: Caller
+}
+
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly facts?: VaultError['facts']
 }
 
 interface Held {
@@ -31,28 +39,52 @@ interface Held {
 
 const grants = new WeakMap<Grant, Held>()
 const settlements = new WeakSet<Settlement>()
+const recorded = new WeakSet<VaultError>()
 
 const noReason: Reason = { purpose: undefined, case: undefined }
+
+type Guarded = Pick<Vault, 'trail' | 'tenants' | 'denials' | 'clock'>
 
 /**
  * Decides, appends the intent (`allow` or `deny`), and mints a grant or throws.
  *
- * @throws {VaultError} the decision's code, or `ask.refusal`'s - refused, and the refusal is on record
+ * @throws {VaultError} the decision's code, or that of `ask.refuse` - refused, and the refusal is on record
  * @throws {VaultError} trail.unavailable - nothing is on record and nothing may happen
  */
 export async function admit<A extends Action>(
-  vault: Pick<Vault, 'trail' | 'tenants' | 'denials' | 'clock'>,
+  vault: Guarded,
   caller: Caller,
   ask: Ask<A>,
 ): Promise<{ readonly grant: Grant<A>; readonly scope: Scope }> {
+  const { placed, scope } = await decideOnRecord(vault, caller, ask, 'allow')
+  const grant = Object.freeze({ action: ask.action, intent: placed }) as unknown as Grant<A>
+  grants.set(grant, { caller, ask, spent: false })
+  return { grant, scope }
+}
+
+/**
+ * For looks at metadata, which have no effect and so need no grant: decides and appends one entry (`done` or `deny`) before
+ * the answer may leave.
+ *
+ * @throws {VaultError} as `admit`
+ */
+export async function observe(
+  vault: Guarded,
+  caller: Caller,
+  ask: Ask<Action>,
+): Promise<{ readonly placed: Placed; readonly scope: Scope }> {
+  return decideOnRecord(vault, caller, ask, 'done')
+}
+
+async function decideOnRecord(vault: Guarded, caller: Caller, ask: Ask<Action>, granted: 'allow' | 'done') {
   const tenant = caller.tenant === undefined ? undefined : vault.tenants.get(caller.tenant)
   const reason = ask.reason ?? noReason
   const decision = decide(caller, ask.action, ask.resource, tenant, reason, ask.second)
-  const refusal = refusalOf(decision, ask)
+  const refusal = decision.granted ? await ask.refuse?.() : refusalOf(decision)
   const [placed] = await vault.trail.append([
     {
       act: ask.action,
-      out: refusal ? 'deny' : 'allow',
+      out: refusal ? 'deny' : granted,
       ...(refusal ? { why: refusal.code } : {}),
       caller,
       ...(ask.subject === undefined ? {} : { subject: ask.subject }),
@@ -63,16 +95,20 @@ export async function admit<A extends Action>(
   ])
   if (refusal || !decision.granted) {
     vault.denials.countRefusal(caller, vault.clock.nowMs())
-    throw new VaultError(refusal?.code ?? 'role.not-allowed', refusal?.facts)
+    const error = new VaultError(refusal?.code ?? 'role.not-allowed', refusal?.facts)
+    recorded.add(error)
+    throw error
   }
   if (!placed) throw new VaultError('trail.unavailable')
-  const grant = Object.freeze({ action: ask.action, intent: placed }) as unknown as Grant<A>
-  grants.set(grant, { caller, ask, spent: false })
-  return { grant, scope: decision.scope }
+  return { placed, scope: decision.scope }
 }
 
-function refusalOf(decision: Decision, ask: Ask<Action>): Ask<Action>['refusal'] {
-  if (decision.granted) return ask.refusal
+/** True for a refusal that stands in the trail already; the door records the others that it makes itself. */
+export function isRecorded(error: unknown): boolean {
+  return error instanceof VaultError && recorded.has(error)
+}
+
+function refusalOf(decision: Decision & { granted: false }): Refusal {
   return decision.allowed ? { code: decision.code, facts: { allowed: decision.allowed } } : { code: decision.code }
 }
 
@@ -98,27 +134,63 @@ export interface Outcome {
  * @throws {VaultError} trail.unavailable - the outcome is not on record
  */
 export async function settle(vault: Pick<Vault, 'trail'>, grant: Grant, outcome: Outcome): Promise<Settlement> {
-  const { caller, ask } = holdOf(grant)
-  spend(grant)
-  const subject = outcome.subject ?? ask.subject
-  const document = outcome.document ?? ask.document
-  const [placed] = await vault.trail.append([
-    {
-      act: ask.action,
-      out: outcome.out,
-      of: grant.intent.id,
-      ...(outcome.why === undefined ? {} : { why: outcome.why }),
-      caller,
-      ...(subject === undefined ? {} : { subject }),
-      ...(document === undefined ? {} : { document }),
-      reason: ask.reason ?? noReason,
-      ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
-    },
-  ])
+  const held = holdOf(grant)
+  held.spent = true
+  const [placed] = await vault.trail.append([outcomeDraft(held, grant, outcome)])
   if (!placed) throw new VaultError('trail.unavailable')
   const settlement = Object.freeze({ outcome: { log: placed.log, index: placed.index } }) as unknown as Settlement
   settlements.add(settlement)
   return settlement
+}
+
+/**
+ * Closes a grant whose effect has already happened or failed: the outcome is appended in up to three tries and a failure is
+ * only logged, since nothing can be taken back; the sweep of open grants marks what is still open then.
+ *
+ * @param failure when given, it is marked as being on record
+ */
+export async function close(
+  vault: Pick<Vault, 'trail' | 'log' | 'clock'>,
+  grant: Grant,
+  outcome: Outcome,
+  failure?: unknown,
+): Promise<void> {
+  const held = holdOf(grant)
+  held.spent = true
+  const draft = outcomeDraft(held, grant, outcome)
+  for (let tries = 1; tries <= 3; tries++) {
+    try {
+      await vault.trail.append([draft])
+      if (failure instanceof VaultError) recorded.add(failure)
+      return
+    } catch (error) {
+      if (tries === 3) vault.log.error('outcome not on record', { code: codeOf(error), ...grantFields(grant) })
+      else await vault.clock.sleep(100 * tries)
+    }
+  }
+}
+
+const grantFields = (grant: Grant) => ({ log: grant.intent.log, index: grant.intent.index })
+
+/** The code of a VaultError, or `unexpected`. */
+export function codeOf(error: unknown): ErrorCode {
+  return error instanceof VaultError ? error.code : 'unexpected'
+}
+
+function outcomeDraft({ caller, ask }: Held, grant: Grant, outcome: Outcome): EntryDraft {
+  const subject = outcome.subject ?? ask.subject
+  const document = outcome.document ?? ask.document
+  return {
+    act: ask.action,
+    out: outcome.out,
+    of: grant.intent.id,
+    ...(outcome.why === undefined ? {} : { why: outcome.why }),
+    caller,
+    ...(subject === undefined ? {} : { subject }),
+    ...(document === undefined ? {} : { document }),
+    reason: ask.reason ?? noReason,
+    ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
+  }
 }
 
 /**
@@ -142,9 +214,4 @@ function holdOf(grant: Grant): Held {
   const held = grants.get(grant)
   if (!held || held.spent) throw new VaultError('grant.spent')
   return held
-}
-
-function spend(grant: Grant): void {
-  const held = grants.get(grant)
-  if (held) held.spent = true
 }
