@@ -1,8 +1,8 @@
 import type { Grant } from '../domain/grant.ts'
+import type { KeyContext } from '../domain/key-context.ts'
 import type { EncryptedDataKey } from './wrapped-keys.ts'
 
-/** Bound to every data key as additional authenticated data; opaque ids only, since KMS logs it in clear. */
-export type KeyContext = Readonly<Record<string, string>>
+export type { KeyContext }
 
 export interface DataKey {
   /** 32 bytes in a buffer of its own; whoever asked wipes it. */
