@@ -22,20 +22,36 @@ export type SubjectEvent =
   | { readonly type: 'opened'; readonly atMs: number }
   | { readonly type: 'tier'; readonly atMs: number; readonly tier: number }
 
+/** Named so that a platform that already sends them is told plainly, and nothing is taken as done. */
+export const laterEventTypes = [
+  'closed',
+  'reopened',
+  'dispute.opened',
+  'dispute.resolved',
+  'withdrawal.pending',
+  'withdrawal.settled',
+  'deletion.requested',
+] as const
+export interface LaterEvent {
+  readonly type: (typeof laterEventTypes)[number]
+  readonly atMs: number
+}
+
 export const maxTier = 9
 
 /**
- * Applies an event so that any order of arrival ends in the same subject: the earliest `opened` and the latest
- * `tier` win; of two tiers at one instant the higher wins.
+ * Applies an event so that any order of arrival ends in the same subject: the earliest event opened
+ * it, the latest `tier` wins, and of two tiers at one instant the higher.
  */
 export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
-  const version = subject.version + 1
+  const openedAtMs = Math.min(subject.openedAtMs, event.atMs)
+  const known = { ...subject, openedAtMs, version: subject.version + 1 }
   switch (event.type) {
     case 'opened':
-      return { ...subject, openedAtMs: Math.min(subject.openedAtMs, event.atMs), version }
+      return known
     case 'tier': {
       const newer = event.atMs > subject.tierAtMs || (event.atMs === subject.tierAtMs && event.tier > subject.tier)
-      return newer ? { ...subject, tier: event.tier, tierAtMs: event.atMs, version } : { ...subject, version }
+      return newer ? { ...known, tier: event.tier, tierAtMs: event.atMs } : known
     }
   }
 }

@@ -144,10 +144,12 @@ export async function settle(vault: Pick<Vault, 'trail'>, grant: Grant, outcome:
 }
 
 /**
- * Closes a grant whose effect has already happened or failed: the outcome is appended in up to three tries and a failure is
- * only logged, since nothing can be taken back; the sweep of open grants marks what is still open then.
+ * Closes a grant whose effect has already happened or failed. Nothing can be taken back then, so it never throws for the
+ * trail: it resolves after the first try, tries twice more behind the caller's back, and what stays open is marked by the
+ * sweep of open grants. After a failure of the trail itself it does not try at all: the caller is owed a quick 503.
  *
- * @param failure when given, it is marked as being on record
+ * @param failure what the verb is about to throw; marked as being on record once it is
+ * @throws {VaultError} grant.spent - settled before
  */
 export async function close(
   vault: Pick<Vault, 'trail' | 'log' | 'clock'>,
@@ -157,16 +159,34 @@ export async function close(
 ): Promise<void> {
   const held = holdOf(grant)
   held.spent = true
+  if (failure !== undefined && codeOf(failure).startsWith('trail.')) return
   const draft = outcomeDraft(held, grant, outcome)
-  for (let tries = 1; tries <= 3; tries++) {
-    try {
-      await vault.trail.append([draft])
-      if (failure instanceof VaultError) recorded.add(failure)
-      return
-    } catch (error) {
-      if (tries === 3) vault.log.error('outcome not on record', { code: codeOf(error), ...grantFields(grant) })
-      else await vault.clock.sleep(100 * tries)
-    }
+  if (await appended(vault, draft)) {
+    if (failure instanceof VaultError) recorded.add(failure)
+    return
+  }
+  void closeLater(vault, grant, draft)
+}
+
+async function closeLater(
+  vault: Pick<Vault, 'trail' | 'log' | 'clock'>,
+  grant: Grant,
+  draft: EntryDraft,
+): Promise<void> {
+  for (const pauseMs of [500, 5_000]) {
+    await vault.clock.sleep(pauseMs)
+    if (await appended(vault, draft)) return
+  }
+  vault.log.error('outcome not on record', grantFields(grant))
+}
+
+async function appended({ trail, log }: Pick<Vault, 'trail' | 'log'>, draft: EntryDraft): Promise<boolean> {
+  try {
+    await trail.append([draft])
+    return true
+  } catch (error) {
+    log.warn('outcome not appended', { code: codeOf(error) })
+    return false
   }
 }
 
@@ -203,6 +223,11 @@ export function requireLive(by: Grant | Settlement, allowed: readonly Action[]):
     return
   }
   if (!settlements.delete(by)) throw new VaultError('grant.spent')
+}
+
+/** False once the grant is settled or closed. */
+export function isLive(grant: Grant): boolean {
+  return grants.get(grant)?.spent === false
 }
 
 /** Who the grant was given to. */

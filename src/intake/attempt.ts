@@ -1,0 +1,196 @@
+import type { Caller } from '../domain/caller.ts'
+import { blobKeyOf, type DepositingDocument, type StoredDocument, wrappedKeyId } from '../domain/document.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { Grant } from '../domain/grant.ts'
+import type { DocumentId, ReviewId } from '../domain/ids.ts'
+import { documentContext } from '../domain/key-context.ts'
+import { limits, type PaperType } from '../domain/media.ts'
+import type { Review } from '../domain/review.ts'
+import type { Subject } from '../domain/subject.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { viewDocument } from '../domain/view.ts'
+import { codeOf, settle } from '../guards/admit.ts'
+import { type Answered, type Claim, doneAnswer, openAnswer } from '../guards/idempotency.ts'
+import { hashBody, type SealedBody, seal } from '../guards/seal.ts'
+import { newUuid7 } from '../guards/uuid7.ts'
+import type { Vault } from '../guards/vault.ts'
+import type { Inspected } from './inspect.ts'
+
+type DepositGrant = Grant<'document.deposit'>
+
+/** One attempt to store: new ids, a new data key, a row of its own. */
+export interface Attempt {
+  readonly document: DepositingDocument
+  readonly subject: Subject
+  readonly claim: Claim
+  readonly inspected: Inspected
+  readonly body: SealedBody
+}
+
+interface Paper {
+  readonly caller: Caller
+  readonly tenant: Tenant
+  readonly subject: Subject
+  readonly type: PaperType
+  readonly kind: string
+  readonly inspected: Inspected
+  readonly uploadMac: string
+  readonly claim: Claim
+}
+
+/** Seals the paper for this subject; nothing is written yet. */
+export async function sealFor(vault: Vault, grant: DepositGrant, paper: Paper): Promise<Attempt> {
+  const { caller, tenant, subject, type, kind, inspected, uploadMac, claim } = paper
+  const id = newUuid7() as DocumentId
+  const context = documentContext({ tenant: tenant.id, subject: subject.id, document: id })
+  const body = await seal(vault, grant, { plaintext: inspected.bytes, context })
+  const nowMs = vault.clock.nowMs()
+  const document: DepositingDocument = {
+    state: 'depositing',
+    id,
+    tenant: tenant.id,
+    subject: subject.id,
+    type,
+    kind,
+    policyVersion: tenant.version,
+    depositedBy: caller.id,
+    createdAtMs: nowMs,
+    version: 1,
+    messageId: body.messageId,
+    blobKey: blobKeyOf(body.messageId),
+    media: inspected.media,
+    uploadMac,
+    deadlineMs: nowMs + limits.deposit.deadlineMs,
+    answerKey: claim.key,
+  }
+  return { document, subject, claim, inspected, body }
+}
+
+/**
+ * Commits the invisible row, the subject it counts against and the open answer, all or none.
+ *
+ * @param knownVersion of the subject, 0 to open it
+ * @returns false when subject or answer moved meanwhile
+ * @throws {VaultError} document.duplicate - another upload of the same file won
+ */
+export async function announce(
+  vault: Vault,
+  grant: DepositGrant,
+  attempt: Attempt,
+  knownVersion: number,
+): Promise<boolean> {
+  const { document, subject, claim } = attempt
+  const committed = await vault.ledger.commit(grant, [
+    { row: 'subject', expected: knownVersion, put: subject },
+    { row: 'document', expected: 0, put: document },
+    openAnswer(claim, document.id, document.deadlineMs),
+  ])
+  if (committed.done) return true
+  if (committed.change === 1) throw new VaultError('document.duplicate')
+  return false
+}
+
+/** Key and bytes, side by side, once the row that names them is durable. Both have ended when it resolves or rejects. */
+export async function store(
+  vault: Vault,
+  grant: DepositGrant,
+  { document, body }: Attempt,
+  signal: AbortSignal,
+): Promise<string> {
+  const key = {
+    id: wrappedKeyId(document.messageId),
+    tenant: document.tenant,
+    document: document.id,
+    ...body.wrapped,
+    createdAtMs: document.createdAtMs,
+  }
+  const [hash, ...puts] = await Promise.allSettled([
+    hashBody(body.parts),
+    vault.wrappedKeys.put(grant, key),
+    vault.blobs.put(grant, document.blobKey, body.parts, signal),
+  ])
+  for (const put of puts) {
+    if (put.status === 'rejected') throw put.reason
+    if (put.value === 'exists') throw new VaultError('blobs.exists')
+  }
+  if (hash.status === 'rejected') throw hash.reason
+  return hash.value
+}
+
+/**
+ * The outcome, then the one commit that makes the document exist, conditional on the sweep not having taken the row.
+ *
+ * @throws {VaultError} ledger.conflict - the sweep was first; nothing is kept
+ */
+export async function publish(
+  vault: Vault,
+  grant: DepositGrant,
+  attempt: Attempt,
+  bodySha256: string,
+): Promise<Answered> {
+  const { document, subject, claim, inspected, body } = attempt
+  const settlement = await settle(vault, grant, {
+    out: 'done',
+    subject: subject.id,
+    document: document.id,
+    detail: {
+      type: document.type,
+      kind: document.kind,
+      commitKey: body.sealed.commitKey,
+      bodySha256,
+      p: body.sealed.plaintextBytes,
+      f: body.sealed.frameBytes,
+    },
+  })
+  const { deadlineMs: _, answerKey: __, ...kept } = document
+  const nowMs = vault.clock.nowMs()
+  const stored: StoredDocument = {
+    ...kept,
+    ...body.sealed,
+    bodySha256,
+    state: 'stored',
+    version: 2,
+    storedAtMs: nowMs,
+    ...(inspected.pixels ? { pixels: inspected.pixels } : {}),
+    ...(inspected.pages === undefined ? {} : { pages: inspected.pages }),
+    trail: settlement.outcome,
+  }
+  const review: Review = {
+    id: newUuid7() as ReviewId,
+    tenant: document.tenant,
+    document: document.id,
+    subject: subject.id,
+    state: 'pending',
+    createdAtMs: nowMs,
+    version: 1,
+  }
+  const answer = {
+    status: 201,
+    location: `/v1/documents/${document.id}`,
+    body: JSON.stringify(viewDocument(stored, subject, review)),
+  }
+  const committed = await vault.ledger.commit(settlement, [
+    { row: 'document', expected: 1, put: stored },
+    { row: 'review', expected: 0, put: review },
+    doneAnswer(claim, answer, nowMs, claim.replaces + 1, document.id),
+  ])
+  if (!committed.done) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
+  return { ...answer, replayed: false }
+}
+
+/** Gives the row to the sweep and frees the idempotency key, if the ledger still answers; the deadline does it otherwise. */
+export async function abandon(vault: Vault, grant: DepositGrant, { document, claim }: Attempt): Promise<void> {
+  const { deadlineMs: _, answerKey: __, ...kept } = document
+  try {
+    await vault.ledger.commit(grant, [
+      {
+        row: 'document',
+        expected: 1,
+        put: { ...kept, state: 'abandoned', abandonedAtMs: vault.clock.nowMs(), version: 2 },
+      },
+      { row: 'answer', expected: claim.replaces + 1, forget: { key: claim.key } },
+    ])
+  } catch (error) {
+    vault.log.warn('deposit left to its deadline', { code: codeOf(error) })
+  }
+}

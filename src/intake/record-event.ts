@@ -1,0 +1,96 @@
+import type { Caller } from '../domain/caller.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import { applyEvent, type LaterEvent, type Subject, type SubjectEvent } from '../domain/subject.ts'
+import { viewSubject } from '../domain/view.ts'
+import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
+import { type Answered, answerKeyOf, doneAnswer, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
+import { tenantOf } from '../guards/tenancy.ts'
+import type { Vault } from '../guards/vault.ts'
+import type { Committed } from '../ports/ledger.ts'
+
+/** Clocks of platforms run a little ahead; beyond this an event is from the future and refused. */
+const clockSkewMs = 5 * 60_000
+const mostTries = 8
+
+export interface EventInput {
+  readonly reference: SubjectReference
+  readonly event: SubjectEvent | LaterEvent
+  readonly idempotency: Idempotency
+}
+
+/**
+ * Records a lifecycle event of a subject; one that is not known yet is opened by it. Late, repeated and out-of-order
+ * events end in the same subject.
+ *
+ * @returns 202 with the subject as it is now
+ * @throws {VaultError} event.not-offered - an event that this version does not act on
+ * @throws {VaultError} event.contradictory - it says it happened in the future
+ * @throws {VaultError} idempotency.conflict - the key was used with another event
+ * @throws {VaultError} ledger.conflict - the subject changed too often meanwhile; safe to send again
+ */
+export async function recordEvent(vault: Vault, caller: Caller, input: EventInput): Promise<Answered> {
+  const tenant = tenantOf(vault, caller)
+  const { event } = input
+  const before = await vault.ledger.findSubject(tenant.id, input.reference)
+  const { grant } = await admit(vault, caller, {
+    action: 'subject.event',
+    resource: { known: true },
+    ...(before ? { subject: before.id } : {}),
+    detail: { event: event.type },
+    refuse: () => refuseEvent(event, vault.clock.nowMs()),
+  })
+  try {
+    if (!isOffered(event)) throw new VaultError('event.not-offered')
+    const key = await answerKeyOf(vault, caller, input.idempotency)
+    const fingerprint = await keyedHash(vault, 'vault/event/1', [input.reference, JSON.stringify(event)])
+    for (let tries = 0; tries < mostTries; tries++) {
+      const known = await recall(vault, tenant.id, key, fingerprint)
+      if ('replay' in known) {
+        await close(vault, grant, { out: 'done', why: 'replayed' })
+        return known.replay
+      }
+      const old = await vault.ledger.findSubject(tenant.id, input.reference)
+      const subject = applyEvent(old ?? unopened(caller, tenant.id, input.reference, event), event)
+      const answer = {
+        status: 202,
+        location: `/v1/subjects/${input.reference}`,
+        body: JSON.stringify(viewSubject(subject)),
+      }
+      const committed: Committed = await vault.ledger.commit(grant, [
+        { row: 'subject', expected: old?.version ?? 0, put: subject },
+        doneAnswer(known.claim, answer, vault.clock.nowMs()),
+      ])
+      if (!committed.done) continue
+      await close(vault, grant, { out: 'done', subject: subject.id, ...(old ? {} : { why: 'opened' as const }) })
+      return { ...answer, replayed: false }
+    }
+    throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
+  } catch (error) {
+    await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
+    throw error
+  }
+}
+
+function isOffered(event: SubjectEvent | LaterEvent): event is SubjectEvent {
+  return event.type === 'opened' || event.type === 'tier'
+}
+
+function refuseEvent(event: SubjectEvent | LaterEvent, nowMs: number): Refusal | undefined {
+  if (!isOffered(event)) return { code: 'event.not-offered', facts: { allowed: ['opened', 'tier'] } }
+  return event.atMs > nowMs + clockSkewMs ? { code: 'event.contradictory', facts: { field: 'at' } } : undefined
+}
+
+function unopened(caller: Caller, tenant: TenantId, reference: SubjectReference, event: SubjectEvent): Subject {
+  return {
+    id: crypto.randomUUID() as SubjectId,
+    tenant,
+    reference,
+    tier: 0,
+    tierAtMs: 0,
+    openedAtMs: event.atMs,
+    openedBy: caller.id,
+    uploads: { day: '', count: 0 },
+    version: 0,
+  }
+}
