@@ -1,0 +1,41 @@
+import type { Caller } from '../domain/caller.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { DocumentId } from '../domain/ids.ts'
+import { isAssigned } from '../domain/review.ts'
+import { type DocumentView, isVisible, viewDocument } from '../domain/view.ts'
+import { observe } from '../guards/admit.ts'
+import { tenantOf } from '../guards/tenancy.ts'
+import type { Vault } from '../guards/vault.ts'
+
+/**
+ * What the vault knows of a document, its content apart. Of one that was destroyed the tombstone is told, with state `purged`.
+ *
+ * @throws {VaultError} document.unknown - this tenant has no such document
+ * @throws {VaultError} role.* - refused, on record
+ */
+export async function describeDocument(
+  vault: Vault,
+  caller: Caller,
+  { id }: { readonly id: DocumentId },
+): Promise<DocumentView> {
+  const tenant = tenantOf(vault, caller)
+  const [found, review] = await Promise.all([
+    vault.ledger.findDocument(tenant.id, id),
+    vault.ledger.findReviewOf(tenant.id, id),
+  ])
+  const document = isVisible(found) ? found : undefined
+  await observe(vault, caller, {
+    action: 'document.describe',
+    resource: {
+      known: document !== undefined,
+      unknownCode: 'document.unknown',
+      own: document !== undefined && document.state !== 'purged' && document.depositedBy === caller.id,
+      assigned: isAssigned(review, caller.id, vault.clock.nowMs()),
+    },
+    document: id,
+    ...(document ? { subject: document.subject } : {}),
+  })
+  if (!document) throw new VaultError('document.unknown')
+  const subject = await vault.ledger.findSubjectById(tenant.id, document.subject)
+  return viewDocument(document, subject, review)
+}
