@@ -55,6 +55,11 @@ export class Denials {
     return due
   }
 
+  /** Entries that could not be written: due again. */
+  giveBack(drafts: readonly EntryDraft[]): void {
+    this.#due.push(...drafts)
+  }
+
   #of(caller: Caller, nowMs: number): Count {
     const minute = Math.floor(nowMs / minuteMs)
     const key = `${caller.tenant ?? ''}\n${caller.id}`

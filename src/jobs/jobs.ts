@@ -1,0 +1,66 @@
+import type { TenantId } from '../domain/ids.ts'
+import type { Vault } from '../guards/vault.ts'
+import { countRefusals } from '../upkeep/count-refusals.ts'
+import { forgetAnswers } from '../upkeep/forget-answers.ts'
+import { sweepDeposits } from '../upkeep/sweep-deposits.ts'
+import { GrantSweep } from '../upkeep/sweep-grants.ts'
+import { sweepOrphans } from '../upkeep/sweep-orphans.ts'
+import type { Job } from './runner.ts'
+
+const minuteMs = 60_000
+
+/** Every job of an instance. */
+export function allJobs(): readonly Job[] {
+  const grants = new GrantSweep()
+  return [
+    {
+      name: 'count-refusals',
+      everyMs: minuteMs,
+      firstAfterMs: minuteMs,
+      run: vault => countRefusals(vault),
+    },
+    {
+      name: 'sweep-deposits',
+      everyMs: minuteMs,
+      firstAfterMs: 5_000,
+      leaseMs: 5 * minuteMs,
+      run: (vault, signal) => eachTenant(vault, signal, sweepDeposits),
+    },
+    {
+      name: 'sweep-grants',
+      everyMs: 10 * minuteMs,
+      firstAfterMs: minuteMs,
+      leaseMs: 30 * minuteMs,
+      run: (vault, signal) => grants.run(vault, signal),
+    },
+    {
+      name: 'forget-answers',
+      everyMs: 60 * minuteMs,
+      firstAfterMs: 10 * minuteMs,
+      leaseMs: 30 * minuteMs,
+      run: (vault, signal) => eachTenant(vault, signal, forgetAnswers),
+    },
+    {
+      name: 'sweep-orphans',
+      everyMs: 24 * 60 * minuteMs,
+      firstAfterMs: 30 * minuteMs,
+      leaseMs: 6 * 60 * minuteMs,
+      run: async (vault, signal) => {
+        const { blobs, keys } = await sweepOrphans(vault, signal)
+        return blobs + keys
+      },
+    },
+  ]
+}
+
+async function eachTenant(
+  vault: Vault,
+  signal: AbortSignal,
+  run: (vault: Vault, tenant: TenantId, signal: AbortSignal) => Promise<number>,
+): Promise<number> {
+  let count = 0
+  for (const tenant of vault.tenants.keys()) {
+    if (!signal.aborted) count += await run(vault, tenant, signal)
+  }
+  return count
+}
