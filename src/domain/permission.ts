@@ -116,7 +116,8 @@ export function needsReason(action: Action): boolean {
 /**
  * Whether `caller` may do `action` to `resource`. Pure and total; refusals are values. The order is fixed: role first
  * (it needs nothing of the resource, so it tells nothing of it), then purpose and case, then existence, then the claims of
- * the cell. The most permissive of the caller's roles decides.
+ * the cell. The most permissive of the caller's roles decides: a scope of `all` beats a narrower one, and between equals
+ * the order of `roles` counts, never the order in a credential.
  *
  * @param second another authenticated caller who stands beside the first, for `second` cells; the same person never counts.
  */
@@ -129,21 +130,22 @@ export function decide(
   second?: Caller,
 ): Decision {
   const row: Row = matrix[action]
-  const held = caller.roles.filter(role => row[role] !== undefined && roleInForce(role, caller, tenant))
+  const held = roles.filter(
+    role => caller.roles.includes(role) && row[role] !== undefined && roleInForce(role, caller, tenant),
+  )
   if (held.length === 0) return { granted: false, code: 'role.not-allowed' }
   if (needsReason(action)) {
     const lacking = lackingReason(tenant, reason)
     if (lacking) return lacking
   }
   if (!resource.known) return { granted: false, code: resource.unknownCode ?? 'document.unknown' }
-  let refusal: Decision = { granted: false, code: 'role.not-allowed' }
-  for (const role of held) {
-    const cell = row[role] as Cell
-    const answer = judgeCell(cell, role, caller, action, resource, tenant, reason, second)
-    if (answer.granted) return answer
-    refusal = answer
-  }
-  return refusal
+  const answers = held.map(role => judgeCell(row[role] as Cell, role, caller, action, resource, tenant, reason, second))
+  const granted = answers.filter(answer => answer.granted)
+  return (
+    granted.find(answer => answer.scope === 'all') ??
+    granted[0] ??
+    answers[0] ?? { granted: false, code: 'role.not-allowed' }
+  )
 }
 
 function roleInForce(role: Role, caller: Caller, tenant: Tenant | undefined): boolean {
@@ -193,7 +195,11 @@ function judgeCell(
   }
 }
 
-/** Four eyes compare persons, not keys; the second person must hold a role that may ask for the same action. */
+/**
+ * Four eyes compare persons, not keys. The second person must be one who may ask for the same action by role alone (`yes`)
+ * or with a second person (`second`): an assignment, a ticket or an event is a claim of the first caller and lends the
+ * second no right.
+ */
 function isSecondPerson(caller: Caller, second: Caller, action: Action, tenant: Tenant | undefined): boolean {
   const row: Row = matrix[action]
   return (
@@ -201,6 +207,6 @@ function isSecondPerson(caller: Caller, second: Caller, action: Action, tenant: 
     second.tenant === caller.tenant &&
     second.kind === 'person' &&
     caller.kind === 'person' &&
-    second.roles.some(role => row[role] !== undefined && roleInForce(role, second, tenant))
+    second.roles.some(role => (row[role] === 'yes' || row[role] === 'second') && roleInForce(role, second, tenant))
   )
 }
