@@ -2,7 +2,7 @@ import type { Grant } from '../domain/grant.ts'
 import type { Keyring } from '../ports/keyring.ts'
 import { bodyBytesOf } from './frames.ts'
 import { buildHeader, type Recipient, wrapFor } from './message-header.ts'
-import { openFrames } from './open-frames.ts'
+import { type OpenFrame, openFrames } from './open-frames.ts'
 import { committedKeys, firstVerified, type OpenBytes, type SealedDocument } from './unseal.ts'
 
 /** A whole message: a fresh header for the recipient, then the body as it is stored. */
@@ -34,12 +34,14 @@ export async function exportMessage(
     const keys = committedKeys(dataKey, document)
     const edks = [wrapFor(recipient, dataKey, context)]
     const header = buildHeader({ messageId, context, edks, frameBytes: body.layout.frameBytes }, keys)
-    const frames = await firstVerified(openFrames(keys.contentKey, messageId, body), ({ plaintext, stored }) => {
-      for (const piece of plaintext) piece.fill(0)
-      return stored
-    })
+    const frames = await firstVerified(openFrames(keys.contentKey, messageId, body), storedOnly)
     return { header, body: frames, sizeBytes: header.length + bodyBytesOf(body.layout) }
   } finally {
     dataKey.fill(0)
   }
+}
+
+function storedOnly({ plaintext, stored }: OpenFrame): readonly Uint8Array[] {
+  for (const piece of plaintext) piece.fill(0)
+  return stored
 }

@@ -16,6 +16,8 @@ export interface Layout {
   readonly frames: number
   /** L, plaintext bytes of the final frame: 0 to F. */
   readonly lastBytes: number
+  /** The first eight bytes of every IV as a number: zero in everything the vault seals, while other writers may differ. */
+  readonly ivPrefix: bigint
 }
 
 /** F of everything the vault seals. */
@@ -35,7 +37,7 @@ export function layoutOf(plaintextBytes: number, frameBytes: number): Layout {
   if (!sound || frameBytes < 1 || frameBytes >= finalMarker) throw new RangeError('no such layout')
   const frames = Math.max(1, Math.ceil(plaintextBytes / frameBytes))
   if (frames >= finalMarker) throw new RangeError('no such layout')
-  return { frameBytes, frames, lastBytes: plaintextBytes - (frames - 1) * frameBytes }
+  return { frameBytes, frames, lastBytes: plaintextBytes - (frames - 1) * frameBytes, ivPrefix: 0n }
 }
 
 /** P. */
@@ -66,8 +68,8 @@ export interface FrameRange {
 }
 
 /**
- * The frames that hold the plaintext [start, end). An empty range still has one frame, so that the emptiness of an empty
- * document is verified too.
+ * The frames that hold the plaintext [start, end). A range that reaches the end has the final frame, even one without
+ * content, so that the end itself is verified.
  * @throws {RangeError} bounds outside of the plaintext, which is a defect of the caller
  */
 export function framesOf(layout: Layout, start: number, end: number): FrameRange {
@@ -75,7 +77,7 @@ export function framesOf(layout: Layout, start: number, end: number): FrameRange
   if (!sound || start > end || end > plaintextBytesOf(layout)) throw new RangeError('a range outside of the document')
   const frameOf = (at: number): number => Math.min(Math.floor(at / layout.frameBytes) + 1, layout.frames)
   const first = frameOf(start)
-  const last = end > start ? frameOf(end - 1) : first
+  const last = end === plaintextBytesOf(layout) ? layout.frames : frameOf(Math.max(start, end - 1))
   const bodyEnd = last === layout.frames ? bodyBytesOf(layout) : frameOffset(layout, last + 1)
   return { first, last, start: frameOffset(layout, first), end: bodyEnd }
 }
@@ -89,7 +91,7 @@ export function writeHeader(layout: Layout, sequence: number, target: Buffer, at
   const final = sequence === layout.frames
   const start = final ? target.writeUInt32BE(finalMarker, at) : at
   target.writeUInt32BE(sequence, start)
-  target.fill(0, start + 4, start + 4 + ivBytes - 4)
+  target.writeBigUInt64BE(layout.ivPrefix, start + 4)
   target.writeUInt32BE(sequence, start + ivBytes)
   if (final) target.writeUInt32BE(layout.lastBytes, start + regularHeaderBytes)
 }
@@ -103,6 +105,7 @@ export interface FrameBinding {
 /** @param messageId 32 bytes */
 export function bindFrames(layout: Layout, messageId: Uint8Array): (sequence: number) => FrameBinding {
   const iv = Buffer.alloc(ivBytes)
+  iv.writeBigUInt64BE(layout.ivPrefix)
   const regular = aadOf(messageId, 'AWSKMSEncryptionClient Frame')
   const final = aadOf(messageId, 'AWSKMSEncryptionClient Final Frame')
   return sequence => {

@@ -33,22 +33,21 @@ export async function* openFrames(
   messageId: Uint8Array,
   body: ReadAhead,
 ): AsyncGenerator<OpenFrame, void, undefined> {
-  if (!body.sound) throw new VaultError('seal.broken')
-  const { layout } = body
-  const range = framesOf(layout, body.start, body.end)
-  const bind = bindFrames(layout, messageId)
-  const source = new Source(body)
-  const turns = new Turns(sliceMs)
   try {
+    if (!body.sound) throw new VaultError('seal.broken')
+    const { layout } = body
+    const range = framesOf(layout, body.start, body.end)
+    const bind = bindFrames(layout, messageId)
+    const source = new Source(body)
+    const turns = new Turns(sliceMs)
     for (let sequence = range.first; sequence <= range.last; sequence++) {
-      const expected = Buffer.allocUnsafe(headerLength(layout, sequence))
-      writeHeader(layout, sequence, expected, 0)
-      if (!expected.equals(await source.whole(expected.length))) throw new VaultError('seal.broken')
+      const header = Buffer.allocUnsafe(headerLength(layout, sequence))
+      writeHeader(layout, sequence, header, 0)
+      if (!header.equals(await source.whole(header.length))) throw new VaultError('seal.broken')
       const { iv, aad } = bind(sequence)
-      const decipher = createDecipheriv('aes-256-gcm', contentKey, iv, { authTagLength: tagBytes })
-      decipher.setAAD(aad)
+      const decipher = createDecipheriv('aes-256-gcm', contentKey, iv, { authTagLength: tagBytes }).setAAD(aad)
       const unverified: Uint8Array[] = []
-      const stored: Uint8Array[] = [expected]
+      const stored: Uint8Array[] = [header]
       for (let left = frameLength(layout, sequence); left > 0; ) {
         const piece = source.take(left) ?? (await source.piece(left))
         unverified.push(decipher.update(piece))
