@@ -1,0 +1,130 @@
+/** The files of the data folder, each `<name>.sqlite`. */
+export const sqliteFileNames = ['trail', 'ledger', 'wrapped-keys', 'budgets'] as const
+export type SqliteFileName = (typeof sqliteFileNames)[number]
+
+export interface SqliteSchema {
+  /** FULL syncs each commit; NORMAL keeps commits over a crash of the process and may lose the last ones in a power cut. */
+  readonly synchronous: 'FULL' | 'NORMAL'
+  /** What is deleted is overwritten in the file. */
+  readonly secureDelete: boolean
+  /** Script n brings `PRAGMA user_version` from n to n + 1; scripts that were released are never changed. */
+  readonly migrations: readonly string[]
+}
+
+const trail = `
+CREATE TABLE batch (
+  log TEXT NOT NULL,
+  seq INTEGER NOT NULL CHECK (seq >= 0),
+  first INTEGER NOT NULL CHECK (first >= 0),
+  n INTEGER NOT NULL CHECK (n BETWEEN 1 AND 512),
+  prev_root BLOB NOT NULL CHECK (length(prev_root) = 32),
+  root BLOB NOT NULL CHECK (length(root) = 32),
+  frontier BLOB NOT NULL CHECK (length(frontier) % 32 = 0),
+  entries BLOB NOT NULL,
+  inst TEXT NOT NULL,
+  nonce BLOB NOT NULL CHECK (length(nonce) = 16),
+  time_ms INTEGER NOT NULL,
+  PRIMARY KEY (log, seq)
+) STRICT;
+CREATE INDEX batch_by_first ON batch (log, first);
+CREATE TRIGGER batch_is_never_updated BEFORE UPDATE ON batch BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TRIGGER batch_is_never_deleted BEFORE DELETE ON batch BEGIN SELECT RAISE(ABORT, 'append only'); END;
+CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), n INTEGER NOT NULL) STRICT;
+INSERT INTO probe VALUES (1, 0);
+`
+
+/** The row is `body`, JSON as the domain types it; a column beside it exists only because a query or a rule needs it. */
+const ledger = `
+CREATE TABLE document (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('depositing', 'stored', 'purging', 'purged', 'abandoned')),
+  upload_mac TEXT,
+  blob_key TEXT,
+  due_ms INTEGER,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE UNIQUE INDEX document_upload ON document (tenant, subject, upload_mac) WHERE state IN ('depositing', 'stored');
+CREATE INDEX document_of_subject ON document (tenant, subject, id) WHERE state IN ('stored', 'purging', 'purged');
+CREATE INDEX document_overdue ON document (tenant, due_ms, id) WHERE state IN ('depositing', 'abandoned');
+CREATE INDEX document_blob ON document (blob_key) WHERE blob_key IS NOT NULL;
+CREATE TABLE subject (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  reference TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id),
+  UNIQUE (tenant, reference)
+) STRICT;
+CREATE TABLE review (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  document TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'rejected')),
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id),
+  UNIQUE (tenant, document)
+) STRICT;
+CREATE INDEX review_by_state ON review (tenant, state, id);
+CREATE TABLE desk (
+  tenant TEXT NOT NULL,
+  person TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, person)
+) STRICT;
+CREATE TABLE answer (
+  tenant TEXT NOT NULL,
+  key TEXT NOT NULL PRIMARY KEY,
+  expires_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body))
+) STRICT;
+CREATE INDEX answer_by_expiry ON answer (tenant, expires_ms, key);
+CREATE TABLE api_key (
+  tenant TEXT NOT NULL,
+  key_id TEXT NOT NULL PRIMARY KEY,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body))
+) STRICT;
+CREATE INDEX api_key_of_tenant ON api_key (tenant, key_id);
+CREATE TABLE lease (
+  name TEXT NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until_ms INTEGER NOT NULL,
+  fence INTEGER NOT NULL
+) STRICT;
+`
+
+const wrappedKeys = `
+CREATE TABLE wrapped_key (
+  id TEXT NOT NULL PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  document TEXT NOT NULL,
+  epoch TEXT NOT NULL,
+  edks BLOB NOT NULL,
+  created_ms INTEGER NOT NULL
+) STRICT;
+`
+
+const budgets = `
+CREATE TABLE spend (
+  key TEXT NOT NULL,
+  window_ms INTEGER NOT NULL,
+  spent INTEGER NOT NULL,
+  PRIMARY KEY (key, window_ms)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spend_by_window ON spend (window_ms);
+`
+
+export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
+  trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
+  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger] },
+  'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys] },
+  budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import { SqliteFile } from './sqlite-file.ts'
+import { Lane } from './sqlite-lane.ts'
+import { type FromWorker, largeBuffers, monotonicMs, type Reply, type ToWorker } from './sqlite-message.ts'
+import { type SqliteFileName, sqliteFileNames, sqliteSchemas } from './sqlite-schema.ts'
+
+const port = parentPort
+if (port === null || typeof workerData !== 'string') throw new Error('runs as a worker thread only')
+const folder = workerData
+const retryLockMs = 10
+
+const lanes = new Map<SqliteFileName, Lane>(
+  sqliteFileNames.map(name => [
+    name,
+    new Lane(new SqliteFile(join(folder, `${name}.sqlite`), sqliteSchemas[name]), send),
+  ]),
+)
+let isScheduled = false
+let retry: NodeJS.Timeout | undefined
+
+port.on('message', (message: ToWorker) => {
+  if (message === 'close') return close()
+  for (const request of message) lanes.get(request.file)?.push(request)
+  if (isScheduled) return
+  isScheduled = true
+  // Whatever else has arrived by the next turn joins the same commit.
+  setImmediate(serve)
+})
+port.postMessage('opened' satisfies FromWorker)
+
+/** A file that another process has locked is tried again by a timer, so that the others go on meanwhile. */
+function serve(): void {
+  isScheduled = false
+  const wentOn = [...lanes.values()].map(lane => lane.serve(monotonicMs()))
+  if (wentOn.every(Boolean) || retry !== undefined) return
+  retry = setTimeout(() => {
+    retry = undefined
+    serve()
+  }, retryLockMs)
+}
+
+function close(): void {
+  clearTimeout(retry)
+  for (const lane of lanes.values()) lane.close(monotonicMs())
+  port?.close()
+}
+
+function send(replies: readonly Reply[]): void {
+  const rows = replies.flatMap(reply => ('rows' in reply ? reply.rows : []))
+  port?.postMessage(replies satisfies FromWorker, largeBuffers(rows.flatMap(row => Object.values(row))))
+}
