@@ -31,6 +31,8 @@ export const limits = {
     totalTimeoutMs: 60_000,
     headersTimeoutMs: 10_000,
     stalledBodyMs: 10_000,
+    /** A body that brings less within `stalledBodyMs` counts as stalled. */
+    minBodyBytes: 1_024,
     maxHeaderBytes: 16_384,
     maxHeaders: 100,
   },

@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { addCaller } from '../access/add-caller.ts'
+import { listCallers } from '../access/list-callers.ts'
+import { revokeCaller } from '../access/revoke-caller.ts'
+import { pagingOf } from './lists.ts'
+import { guarded } from './route.ts'
+import { addedCaller, callerView, keyId, newCaller, pageOf, paging } from './schemas.ts'
+
+const callers = '/v1/callers'
+
+export const listCallersRoute = guarded({
+  method: 'get',
+  path: callers,
+  id: 'listCallers',
+  action: 'caller.read',
+  summary: 'The API keys of the platform, revoked ones included; never a secret',
+  query: z.strictObject(paging),
+  answers: { 200: { description: 'By key id.', schema: pageOf(callerView, 'CallerPage') } },
+  refusals: ['cursor.invalid'],
+  handle: async (door, asked) => {
+    const page = await pagingOf(door, callers, asked, {})
+    const after = page.position === undefined ? {} : { after: page.position }
+    const { items, next } = await listCallers(door.vault, asked.caller, { limit: asked.query.limit, ...after })
+    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  },
+})
+
+export const addCallerRoute = guarded({
+  method: 'post',
+  path: callers,
+  id: 'addCaller',
+  action: 'caller.manage',
+  summary: 'Make an API key; a second person stands beside',
+  description:
+    'The key is in this answer and nowhere else. A repeated request makes another key, so no key is replayed.',
+  headers: ['Vault-Second-Authorization'],
+  body: { json: newCaller },
+  answers: { 201: { description: 'The key, once.', schema: addedCaller } },
+  refusals: ['role.second-person', 'caller.exists'],
+  handle: async ({ vault }, { caller, second, body }) => ({
+    kind: 'json',
+    status: 201,
+    body: await addCaller(vault, caller, { ...body, ...(second ? { second } : {}) }),
+  }),
+})
+
+export const revokeCallerRoute = guarded({
+  method: 'post',
+  path: '/v1/callers/{keyId}/revoke',
+  id: 'revokeCaller',
+  action: 'caller.manage',
+  summary: 'End an API key, from its next request on; a second person stands beside',
+  params: z.strictObject({ keyId }),
+  headers: ['Vault-Second-Authorization'],
+  answers: { 200: { description: 'It is revoked.', schema: callerView } },
+  refusals: ['role.second-person', 'caller.unknown', 'ledger.conflict'],
+  handle: async ({ vault }, { caller, second, params }) => ({
+    kind: 'json',
+    body: await revokeCaller(vault, caller, { keyId: params.keyId, ...(second ? { second } : {}) }),
+  }),
+})

@@ -1,0 +1,72 @@
+import { z } from 'zod'
+import { openDocument } from '../access/open-document.ts'
+import { parseIfNoneMatch, parseRange } from './conditions.ts'
+import { guarded } from './route.ts'
+import { documentId } from './schemas.ts'
+
+export const openDocumentRoute = guarded({
+  method: 'get',
+  path: '/v1/documents/{id}/content',
+  id: 'openDocument',
+  action: 'document.open.original',
+  summary: 'Look at a paper, for a stated purpose',
+  description:
+    'The look is on record before the first byte leaves; Vault-Receipt says where. A broken connection means a broken answer.',
+  params: z.strictObject({ id: documentId }),
+  query: z.strictObject({
+    rendition: z
+      .enum(['original', 'preview', 'masked'])
+      .optional()
+      .transform(value => value ?? 'original')
+      .meta({ description: 'Only original is offered today.' }),
+  }),
+  headers: ['Vault-Purpose', 'Vault-Case', 'Range', 'If-Range', 'If-None-Match'],
+  answers: {
+    200: { description: 'The whole paper.', bytes: true, headers: ['ETag', 'Vault-Receipt'] },
+    206: { description: 'The range asked for.', bytes: true, headers: ['ETag', 'Content-Range', 'Vault-Receipt'] },
+    304: { description: 'The copy of the client is the current one.', headers: ['ETag', 'Vault-Receipt'] },
+  },
+  refusals: [
+    'document.unknown',
+    'document.purged',
+    'document.restricted',
+    'role.not-assigned',
+    'role.second-person',
+    'purpose.missing',
+    'purpose.not-allowed',
+    'case.missing',
+    'rendition.not-offered',
+    'range.not-satisfiable',
+    'budget.reads',
+    'keys.unavailable',
+    'blobs.unavailable',
+  ],
+  handle: async (
+    { vault },
+    { caller, params: { id }, query: { rendition }, reason, head, headers, signal, refuse },
+  ) => {
+    const range = await parsed(() => parseRange(headers.range), refuse)
+    const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])
+    const ifRange = headers['if-range']
+    const opened = await openDocument(vault, caller, {
+      id,
+      rendition,
+      reason,
+      head,
+      signal,
+      ...(range ? { range } : {}),
+      ...(typeof ifRange === 'string' ? { ifRange } : {}),
+      ...(ifNoneMatch === undefined ? {} : { ifNoneMatch }),
+    })
+    return { kind: 'opened', opened }
+  },
+})
+
+/** A header that is refused here is refused on record, like everything the door refuses. */
+async function parsed<Value>(parse: () => Value, refuse: (error: unknown) => Promise<never>): Promise<Value> {
+  try {
+    return parse()
+  } catch (error) {
+    return await refuse(error)
+  }
+}

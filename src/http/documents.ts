@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { describeDocument } from '../access/describe-document.ts'
+import { listDocuments } from '../access/list-documents.ts'
+import { parseDocumentId } from '../domain/ids.ts'
+import { deposit } from '../intake/deposit.ts'
+import { pagingOf } from './lists.ts'
+import { guarded } from './route.ts'
+import { documentId, documentView, pageOf, paging, subjectReference, uploadMeta } from './schemas.ts'
+
+const ofSubject = '/v1/subjects/{subject}/documents'
+const params = z.strictObject({ subject: subjectReference })
+
+export const depositRoute = guarded({
+  method: 'post',
+  path: ofSubject,
+  id: 'depositDocument',
+  action: 'document.deposit',
+  summary: 'Store a paper of a subject',
+  description:
+    'Two parts: meta first, a text field of JSON, then file. The request is judged and on record before the file is read. ' +
+    'A first upload opens a subject that is not known yet.',
+  params,
+  headers: ['Idempotency-Key'],
+  body: { multipart: uploadMeta },
+  answers: {
+    201: { description: 'It is stored.', schema: documentView, headers: ['Location', 'Idempotent-Replayed'] },
+  },
+  refusals: [
+    'paper.type-not-allowed',
+    'paper.kind-not-allowed',
+    'paper.tier-too-low',
+    'paper.quota',
+    'capacity.no-slot',
+    'multipart.malformed',
+    'multipart.order',
+    'multipart.parts',
+    'file.empty',
+    'file.too-large',
+    'file.type-not-accepted',
+    'file.broken',
+    'file.pixels',
+    'file.frames',
+    'file.pages',
+    'file.encrypted',
+    'file.active',
+    'file.too-complex',
+    'document.duplicate',
+    'document.restricted',
+    'idempotency.in-flight',
+    'idempotency.conflict',
+    'ledger.conflict',
+    'storage.full',
+    'keys.unavailable',
+    'blobs.unavailable',
+  ],
+  handle: async ({ vault }, { caller, params: { subject }, body, idempotency, signal }) => {
+    const { type, kind } = body.meta
+    const input = { reference: subject, type, kind, idempotency, collect: body.collect, signal }
+    return { kind: 'answered', answered: await deposit(vault, caller, input) }
+  },
+})
+
+export const listDocumentsRoute = guarded({
+  method: 'get',
+  path: ofSubject,
+  id: 'listDocuments',
+  action: 'document.list',
+  summary: 'The papers of a subject',
+  params,
+  query: z.strictObject(paging),
+  answers: { 200: { description: 'In the order of arrival.', schema: pageOf(documentView, 'DocumentPage') } },
+  refusals: ['subject.unknown', 'cursor.invalid'],
+  handle: async (door, asked) => {
+    const { subject } = asked.params
+    const page = await pagingOf(door, ofSubject, asked, { subject })
+    const after = page.position === undefined ? undefined : parseDocumentId(page.position)
+    const { items, next } = await listDocuments(door.vault, asked.caller, {
+      reference: subject,
+      limit: asked.query.limit,
+      ...(after === undefined ? {} : { after }),
+    })
+    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  },
+})
+
+export const describeDocumentRoute = guarded({
+  method: 'get',
+  path: '/v1/documents/{id}',
+  id: 'describeDocument',
+  action: 'document.describe',
+  summary: 'What the vault knows of a paper, its content apart',
+  params: z.strictObject({ id: documentId }),
+  headers: ['If-None-Match'],
+  answers: {
+    200: { description: 'The paper.', schema: documentView, headers: ['ETag'] },
+    304: { description: 'The copy of the client is the current one.', headers: ['ETag'] },
+  },
+  refusals: ['document.unknown', 'document.purged'],
+  handle: async ({ vault }, { caller, params: { id } }) => {
+    const view = await describeDocument(vault, caller, { id })
+    return view.state === 'purged' ? { kind: 'gone', tombstone: view } : { kind: 'tagged', body: view }
+  },
+})

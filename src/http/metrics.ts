@@ -1,0 +1,106 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+import type { Door } from './door.ts'
+
+export interface MetricsListener {
+  readonly url: string
+  stop(): Promise<void>
+}
+
+/**
+ * `/metrics` on a listener of its own: resident memory, descriptors, event loop, bytes of uploads in flight, open connections,
+ * requests by route and status. Numbers and route patterns only. The library is loaded by the first scrape.
+ */
+export async function openMetrics(
+  door: Door,
+  connections: () => Promise<number>,
+  host: string,
+  port: number,
+): Promise<MetricsListener> {
+  let registry: Promise<Registry> | undefined
+  const server = createServer({ headersTimeout: 5_000, requestTimeout: 5_000 }, (req, res) => {
+    if (req.method !== 'GET' || req.url !== '/metrics') {
+      res.writeHead(404).end()
+      return
+    }
+    registry ??= makeRegistry(door, connections)
+    registry
+      .then(async found => {
+        const text = await found.metrics()
+        res.writeHead(200, { 'Content-Type': found.contentType, 'Cache-Control': 'no-store' }).end(text)
+      })
+      .catch(() => {
+        door.vault.log.error('metrics failed')
+        res.writeHead(500).end()
+      })
+  })
+  server.maxConnections = 16
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const { port: chosen } = server.address() as AddressInfo
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${chosen}/metrics`,
+    stop: async () => {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
+
+async function makeRegistry(door: Door, connections: () => Promise<number>): Promise<Registry> {
+  const { Counter, Gauge, Registry, collectDefaultMetrics } = await import('prom-client')
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  const labelNames = ['method', 'route', 'status'] as const
+  new Gauge({
+    name: 'vault_upload_bytes_in_flight',
+    help: 'Memory reserved for uploads under way.',
+    registers,
+    collect() {
+      this.set(door.memory.usedBytes)
+    },
+  })
+  new Gauge({
+    name: 'vault_requests_in_flight',
+    help: 'Answers that have not ended.',
+    registers,
+    collect() {
+      this.set(door.inFlight.count)
+    },
+  })
+  new Gauge({
+    name: 'vault_open_connections',
+    help: 'Open connections of the public listener.',
+    registers,
+    async collect() {
+      this.set(await connections())
+    },
+  })
+  new Counter({
+    name: 'vault_requests_total',
+    help: 'Requests by route and status.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { method, route, status, count } of door.counts.all()) this.inc({ method, route, status }, count)
+    },
+  })
+  new Counter({
+    name: 'vault_request_seconds_total',
+    help: 'Time spent on requests by route and status.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { method, route, status, totalMs } of door.counts.all()) {
+        this.inc({ method, route, status }, totalMs / 1_000)
+      }
+    },
+  })
+  return registry
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { parseReviewId } from '../domain/ids.ts'
+import { decideReview } from '../review/decide-review.ts'
+import { giveBackReview } from '../review/give-back-review.ts'
+import { listReviews } from '../review/list-reviews.ts'
+import { takeReview } from '../review/take-review.ts'
+import { pagingOf } from './lists.ts'
+import { guarded } from './route.ts'
+import { decision, documentId, pageOf, paging, reviewId, reviewView } from './schemas.ts'
+
+const reviews = '/v1/reviews'
+const assignment = '/v1/reviews/{id}/assignment'
+
+export const listReviewsRoute = guarded({
+  method: 'get',
+  path: reviews,
+  id: 'listReviews',
+  action: 'review.list',
+  summary: 'Reviews in one state, oldest first',
+  query: z.strictObject({
+    ...paging,
+    state: z
+      .enum(['pending', 'approved', 'rejected'])
+      .optional()
+      .transform(value => value ?? 'pending'),
+  }),
+  answers: { 200: { description: 'Reviews of the platform.', schema: pageOf(reviewView, 'ReviewPage') } },
+  refusals: ['cursor.invalid'],
+  handle: async (door, asked) => {
+    const { state, limit } = asked.query
+    const page = await pagingOf(door, reviews, asked, { state })
+    const after = page.position === undefined ? undefined : parseReviewId(page.position)
+    const input = { state, limit, ...(after === undefined ? {} : { after }) }
+    const { items, next } = await listReviews(door.vault, asked.caller, input)
+    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  },
+})
+
+export const takeReviewRoute = guarded({
+  method: 'put',
+  path: assignment,
+  id: 'takeReview',
+  action: 'review.assign',
+  summary: 'Take a review, for eight hours',
+  params: z.strictObject({ id: reviewId }),
+  answers: { 200: { description: 'It is yours.', schema: reviewView } },
+  refusals: ['review.unknown', 'review.taken', 'review.final', 'review.too-many', 'ledger.conflict'],
+  handle: async ({ vault }, { caller, params: { id } }) => ({
+    kind: 'json',
+    body: await takeReview(vault, caller, { id }),
+  }),
+})
+
+export const giveBackReviewRoute = guarded({
+  method: 'delete',
+  path: assignment,
+  id: 'giveBackReview',
+  action: 'review.assign',
+  summary: 'Give a review back',
+  params: z.strictObject({ id: reviewId }),
+  answers: { 200: { description: 'Anybody may take it now.', schema: reviewView } },
+  refusals: ['review.unknown', 'review.not-yours', 'review.final', 'ledger.conflict'],
+  handle: async ({ vault }, { caller, params: { id } }) => ({
+    kind: 'json',
+    body: await giveBackReview(vault, caller, { id }),
+  }),
+})
+
+export const decideReviewRoute = guarded({
+  method: 'post',
+  path: '/v1/documents/{id}/reviews',
+  id: 'decideReview',
+  action: 'review.decide',
+  summary: 'Decide the review of a paper',
+  description: 'The decision is final, and ends the right of the reviewer to the original.',
+  params: z.strictObject({ id: documentId }),
+  headers: ['Idempotency-Key'],
+  body: { json: decision },
+  answers: {
+    201: { description: 'It is decided.', schema: reviewView, headers: ['Location', 'Idempotent-Replayed'] },
+  },
+  refusals: [
+    'document.unknown',
+    'role.not-assigned',
+    'review.final',
+    'review.reason',
+    'idempotency.in-flight',
+    'idempotency.conflict',
+    'ledger.conflict',
+  ],
+  handle: async ({ vault }, { caller, params: { id }, body, idempotency }) => ({
+    kind: 'answered',
+    answered: await decideReview(vault, caller, { document: id, ...body, idempotency }),
+  }),
+})

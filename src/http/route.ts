@@ -1,0 +1,105 @@
+import type { Request, Response } from 'express'
+import type { z } from 'zod'
+import type { Caller, Reason } from '../domain/caller.ts'
+import type { ErrorCode } from '../domain/errors.ts'
+import type { Action } from '../domain/permission.ts'
+import type { Idempotency } from '../guards/idempotency.ts'
+import type { Door } from './door.ts'
+import type { Reply } from './respond.ts'
+import type { Upload } from './upload.ts'
+
+/** Headers of the vault's own that a route reads; each is parsed once, in `dispatch.ts`, and described once, in `openapi.ts`. */
+export type RouteHeader =
+  | 'Idempotency-Key'
+  | 'Vault-Purpose'
+  | 'Vault-Case'
+  | 'Vault-Second-Authorization'
+  | 'Range'
+  | 'If-Range'
+  | 'If-None-Match'
+
+/** One successful answer, as the OpenAPI document describes it. */
+export interface AnswerShape {
+  readonly description: string
+  /** JSON of this shape; absent for answers without a body. */
+  readonly schema?: z.ZodType
+  /** The document's own bytes instead of JSON. */
+  readonly bytes?: true
+  /** Plain text or a page, with its media type. */
+  readonly media?: string
+  readonly headers?: readonly ('Location' | 'ETag' | 'Idempotent-Replayed' | 'Content-Range' | 'Vault-Receipt')[]
+}
+
+export type RouteMethod = 'get' | 'post' | 'put' | 'delete'
+
+/** What a request of a guarded route has become when its handler sees it: parsed, and nothing else of it is trusted. */
+export interface Asked<Params, Query, Body> {
+  readonly caller: Caller
+  readonly params: Params
+  readonly query: Query
+  readonly body: Body
+  /** From Vault-Purpose and Vault-Case. */
+  readonly reason: Reason
+  /** Only of routes that list Idempotency-Key. */
+  readonly idempotency: Idempotency
+  /** The person beside the caller, where Vault-Second-Authorization was sent and holds. */
+  readonly second: Caller | undefined
+  readonly headers: Request['headers']
+  readonly head: boolean
+  /** Aborted with a VaultError when the client is gone, its body stalls, or the vault stops. */
+  readonly signal: AbortSignal
+  /** Puts a refusal on record that the handler itself found before it called a verb, and throws it. */
+  readonly refuse: (error: unknown) => Promise<never>
+}
+
+interface Described {
+  readonly method: RouteMethod
+  /** As in OpenAPI: `/v1/documents/{id}`. */
+  readonly path: `/${string}`
+  readonly id: string
+  readonly summary: string
+  readonly description?: string
+  readonly answers: Readonly<Record<number, AnswerShape>>
+  readonly refusals: readonly ErrorCode[]
+}
+
+export interface GuardedRoute extends Described {
+  /** The row of the role matrix that judges it; also what its refusals at the door are recorded as. */
+  readonly action: Action
+  readonly params?: z.ZodObject
+  readonly query?: z.ZodObject
+  readonly headers?: readonly RouteHeader[]
+  readonly body?: { readonly json: z.ZodType } | { readonly multipart: z.ZodType }
+  handle(door: Door, asked: Asked<never, never, never>): Promise<Reply>
+}
+
+/** A route that anybody may call, and why: it must neither touch a tenant's rows nor cost much. */
+export interface PublicRoute extends Described {
+  readonly public: string
+  answer(door: Door, req: Request, res: Response): Promise<void>
+}
+
+export type Route = GuardedRoute | PublicRoute
+
+type Out<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined
+type BodyOut<Body> = Body extends { readonly json: infer Schema }
+  ? Out<Schema>
+  : Body extends { readonly multipart: infer Meta }
+    ? Upload<Out<Meta>>
+    : undefined
+
+type Spec<P, Q, B> = Omit<GuardedRoute, 'params' | 'query' | 'body' | 'handle'> & {
+  readonly params?: P
+  readonly query?: Q
+  readonly body?: B
+  handle(door: Door, asked: Asked<Out<P>, Out<Q>, BodyOut<B>>): Promise<Reply>
+}
+
+/** Types the handler by the schemas that stand beside it. */
+export function guarded<
+  P extends z.ZodObject | undefined = undefined,
+  Q extends z.ZodObject | undefined = undefined,
+  B extends GuardedRoute['body'] = undefined,
+>(spec: Spec<P, Q, B>): GuardedRoute {
+  return spec as unknown as GuardedRoute
+}

@@ -1,0 +1,59 @@
+import { type Action, matrix } from '../domain/permission.ts'
+import { addCallerRoute, listCallersRoute, revokeCallerRoute } from './callers.ts'
+import { openDocumentRoute } from './content.ts'
+import { docsRoutes } from './docs.ts'
+import { depositRoute, describeDocumentRoute, listDocumentsRoute } from './documents.ts'
+import { livezRoute, readyzRoute } from './health.ts'
+import { limitsRoute } from './limits.ts'
+import { openApiRoute } from './openapi.ts'
+import { problemRoute, problemsRoute } from './problem-pages.ts'
+import { decideReviewRoute, giveBackReviewRoute, listReviewsRoute, takeReviewRoute } from './reviews.ts'
+import type { Route } from './route.ts'
+import { describeSubjectRoute, recordEventRoute } from './subjects.ts'
+import { readTrailRoute } from './trail.ts'
+
+/** Everything that the door answers. What is not offered has no route. */
+export const routes: readonly Route[] = [
+  describeSubjectRoute,
+  recordEventRoute,
+  depositRoute,
+  listDocumentsRoute,
+  describeDocumentRoute,
+  openDocumentRoute,
+  listReviewsRoute,
+  takeReviewRoute,
+  giveBackReviewRoute,
+  decideReviewRoute,
+  readTrailRoute,
+  listCallersRoute,
+  addCallerRoute,
+  revokeCallerRoute,
+  limitsRoute,
+  livezRoute,
+  readyzRoute,
+  openApiRoute(() => routes),
+  ...docsRoutes,
+  problemsRoute,
+  problemRoute,
+]
+
+/**
+ * Stops the start when a route is not judged: it needs an action that has a row in the role matrix, or a reason why it is
+ * public, never both.
+ *
+ * @throws {Error} naming the route
+ */
+export function requireJudged(all: readonly Route[]): void {
+  const seen = new Set<string>()
+  for (const route of all) {
+    const name = `${route.method.toUpperCase()} ${route.path}`
+    const { action, public: reason } = route as { readonly action?: unknown; readonly public?: unknown }
+    if (seen.has(name)) throw new Error(`${name} stands twice in the table of routes`)
+    seen.add(name)
+    if (action !== undefined && reason !== undefined) throw new Error(`${name} is both guarded and public`)
+    if (typeof reason === 'string' && reason.length > 0) continue
+    if (typeof action !== 'string') throw new Error(`${name} has no action`)
+    const row = Object.hasOwn(matrix, action) ? matrix[action as Action] : {}
+    if (Object.keys(row).length === 0) throw new Error(`${name}: the action ${action} has no row in the role matrix`)
+  }
+}

@@ -1,0 +1,133 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { limits } from '../domain/media.ts'
+import type { Vault } from '../guards/vault.ts'
+import { makeApp } from './app.ts'
+import { answerClientError } from './client-error.ts'
+import { Cursors } from './cursors.ts'
+import type { Door, DoorTimeouts } from './door.ts'
+import { InFlight } from './in-flight.ts'
+import { type MetricsListener, openMetrics } from './metrics.ts'
+import { RequestCounts } from './request-counts.ts'
+import { routes } from './routes.ts'
+import { UploadMemory } from './upload-memory.ts'
+
+export interface DoorOptions {
+  readonly host: string
+  /** 0 lets the system choose. */
+  readonly port: number
+  /** `/metrics` is offered only where a port is given; 0 lets the system choose. */
+  readonly metricsPort?: number
+  /** Loopback unless told otherwise. */
+  readonly metricsHost?: string
+  /** The most bytes of uploads that may be in memory at once; at least one whole upload. */
+  readonly uploadBudgetBytes: number
+  readonly maxConnections: number
+  /** Shown in the OpenAPI document. */
+  readonly version: string
+  /** For tests and operators in need; the published limits otherwise. */
+  readonly timeouts?: Partial<DoorTimeouts>
+}
+
+export interface OpenDoor {
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly port: number
+  readonly metricsUrl?: string
+  /** Resolves when nothing listens and nothing is under way any more; within `stopMs` and a little. */
+  stop(): Promise<void>
+}
+
+const publishedTimeouts: DoorTimeouts = {
+  headersMs: limits.request.headersTimeoutMs,
+  requestMs: limits.request.totalTimeoutMs,
+  stalledMs: limits.request.stalledBodyMs,
+  stalledReaderMs: 30_000,
+  keepAliveMs: 15_000,
+  lingerMs: 5_000,
+  stopMs: 9_000,
+}
+
+/** Starts to listen. @throws the system's error when the address cannot be had */
+export async function openDoor(vault: Vault, options: DoorOptions): Promise<OpenDoor> {
+  const timeouts = { ...publishedTimeouts, ...options.timeouts }
+  const door: Door = {
+    vault,
+    timeouts,
+    memory: new UploadMemory(options.uploadBudgetBytes),
+    cursors: new Cursors(vault.keyring),
+    inFlight: new InFlight(),
+    counts: new RequestCounts(),
+    version: options.version,
+  }
+  const server = makeServer(door, options.maxConnections)
+  await listen(server, options.port, options.host)
+  const { port } = server.address() as AddressInfo
+  const metrics =
+    options.metricsPort === undefined
+      ? undefined
+      : await openMetrics(door, () => connectionsOf(server), options.metricsHost ?? '127.0.0.1', options.metricsPort)
+  return {
+    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    port,
+    ...(metrics ? { metricsUrl: metrics.url } : {}),
+    stop: () => stop(door, server, metrics),
+  }
+}
+
+function makeServer(door: Door, maxConnections: number): Server {
+  const { headersMs, requestMs, keepAliveMs } = door.timeouts
+  const server = createServer({
+    headersTimeout: headersMs,
+    // The door cuts slow bodies itself and says so; this one is the last resort, for what it never saw.
+    requestTimeout: headersMs + requestMs,
+    connectionsCheckingInterval: Math.min(1_000, headersMs),
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: limits.request.maxHeaderBytes,
+    requireHostHeader: true,
+    insecureHTTPParser: false,
+  })
+  server.maxHeadersCount = limits.request.maxHeaders + 1
+  server.maxConnections = maxConnections
+  const app = makeApp(door, routes)
+  server.on('request', app)
+  // Node would ask for the body of every request at once; the door asks once it wants to read it.
+  server.on('checkContinue', app)
+  server.on('clientError', (error, socket) => answerClientError(error, socket, door.inFlight.isAnswering(socket)))
+  return server
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+  })
+}
+
+/** No new connection, every answer closes its own, then whoever is not done by `stopMs` is cut off. */
+async function stop(door: Door, server: Server, metrics: MetricsListener | undefined): Promise<void> {
+  const { inFlight, timeouts } = door
+  inFlight.beginStop()
+  const closed = new Promise<void>(resolve => server.close(() => resolve()))
+  const force = setTimeout(() => {
+    inFlight.abortAll()
+    server.closeAllConnections()
+  }, timeouts.stopMs)
+  // An answer whose head left before the stop kept its connection, which turns idle only now.
+  const sweep = setInterval(() => server.closeIdleConnections(), 50)
+  await inFlight.quiet()
+  server.closeIdleConnections()
+  await closed
+  clearTimeout(force)
+  clearInterval(sweep)
+  await metrics?.stop()
+}
