@@ -4,10 +4,10 @@ import test from 'node:test'
 import fc from 'fast-check'
 import { VaultError } from '../../src/domain/errors.ts'
 import { bodyBytesOf, sealedFrameBytes as F, frameOffset, layoutOf } from '../../src/guards/frames.ts'
-import { RawAesKeyring } from '../support/raw-aes.ts'
+import { freshKeyring } from '../support/fresh-keyring.ts'
 import { openSample, type SealedSample, sealRandom, sealSample } from '../support/sealing.ts'
 
-const keyring = new RawAesKeyring()
+const keyring = await freshKeyring()
 
 /** What was released is true, and something stopped the rest with `code`. */
 function assertBroken(

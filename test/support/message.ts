@@ -1,4 +1,5 @@
-import type { KeyContext } from '../../src/domain/key-context.ts'
+import { createDecipheriv } from 'node:crypto'
+import { type KeyContext, serializeContext } from '../../src/domain/key-context.ts'
 import { bodyBytesOf, type Layout } from '../../src/guards/frames.ts'
 import type { MessageHeader } from '../../src/guards/message-header.ts'
 import type { EncryptedDataKey } from '../../src/ports/wrapped-keys.ts'
@@ -68,4 +69,12 @@ function parseContext(bytes: Buffer): KeyContext {
   }
   while (at < bytes.length) pairs.push([text(), text()])
   return Object.fromEntries(pairs)
+}
+
+/** Opens a data key that any raw AES keyring wrapped; throws when it is another key or context. */
+export function unwrapRaw(edk: EncryptedDataKey, wrappingKey: Uint8Array, context: KeyContext): Buffer {
+  const decipher = createDecipheriv('aes-256-gcm', wrappingKey, edk.info.subarray(-12), { authTagLength: 16 })
+  decipher.setAAD(serializeContext(context))
+  decipher.setAuthTag(edk.blob.subarray(-16))
+  return Buffer.concat([decipher.update(edk.blob.subarray(0, -16)), decipher.final()])
 }

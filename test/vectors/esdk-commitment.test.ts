@@ -53,7 +53,9 @@ async function open({ vector, message }: { vector: Vector; message: ParsedMessag
   return Buffer.concat(pieces).toString('utf8')
 }
 
-test('every framed published message of the suite opens, with its header rebuilt to the byte', { skip: vectors.skip }, async () => {
+test('every framed published message of the suite opens, with its header rebuilt to the byte', {
+  skip: vectors.skip,
+}, async () => {
   const good = readVectors().filter(({ vector }) => vector.status)
   assert.equal(good.length, 17)
   for (const each of good) {
@@ -69,7 +71,9 @@ test('every published message that breaks its commitment is refused', { skip: ve
   }
 })
 
-test('an empty last frame after full ones opens as it lies, but is not a layout that the vault itself gives', { skip: vectors.skip }, async () => {
+test('an empty last frame after full ones opens as it lies, but is not a layout that the vault itself gives', {
+  skip: vectors.skip,
+}, async () => {
   const trailing = readVectors().filter(({ message: { layout } }) => layout.frames > 1 && layout.lastBytes === 0)
   assert.equal(trailing.length > 0, true)
   for (const each of trailing) {

@@ -21,9 +21,9 @@ import { buildHeader } from '../../src/guards/message-header.ts'
 import { openFrames } from '../../src/guards/open-frames.ts'
 import { readAhead, readAheadIn } from '../../src/guards/read-ahead.ts'
 import { committedKeys } from '../../src/guards/unseal.ts'
-import { parseMessage } from '../support/message.ts'
+import { freshKeyring } from '../support/fresh-keyring.ts'
+import { parseMessage, unwrapRaw } from '../support/message.ts'
 import { needsVariable } from '../support/needs.ts'
-import { RawAesKeyring, unwrapRaw } from '../support/raw-aes.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { blobOf, newContext, type SealedSample, sealRandom } from '../support/sealing.ts'
 
@@ -32,6 +32,7 @@ const namespace = 'auditor'
 const keyName = 'auditor/2026'
 const sdk = buildClient(CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT)
 const never = new AbortController().signal
+const keyring = await freshKeyring()
 
 /** The official keyring zeroes the buffer that it is given. */
 function officialKeyring(wrappingKey: Uint8Array): RawAesKeyringNode {
@@ -43,7 +44,7 @@ function officialKeyring(wrappingKey: Uint8Array): RawAesKeyringNode {
   })
 }
 
-async function exported(keyring: RawAesKeyring, sample: SealedSample, wrappingKey: Uint8Array): Promise<Buffer> {
+async function exported(sample: SealedSample, wrappingKey: Uint8Array): Promise<Buffer> {
   const { document, edks, context, body } = sample
   await using ahead = readAhead(blobOf(body), document, 0, document.plaintextBytes, never)
   const grant = rawGrant as Grant<'document.export'>
@@ -58,11 +59,10 @@ async function exported(keyring: RawAesKeyring, sample: SealedSample, wrappingKe
 }
 
 test('the AWS Encryption SDK for JavaScript opens what the vault exports, at every size around a frame', async () => {
-  const keyring = new RawAesKeyring()
   const wrappingKey = randomBytes(32)
   for (const size of sizes) {
     const sample = await sealRandom(keyring, size)
-    const message = await exported(keyring, sample, wrappingKey)
+    const message = await exported(sample, wrappingKey)
     assert.equal(message.subarray(-sample.body.length).equals(sample.body), true, 'the body was not taken as stored')
     const { plaintext, messageHeader } = await sdk.decrypt(officialKeyring(wrappingKey), message)
     assert.equal(plaintext.equals(sample.plaintext), true, `size ${size}`)
@@ -98,16 +98,14 @@ test('the vault opens what the AWS Encryption SDK for JavaScript seals, at every
 })
 
 test('an export opens with the recipient’s key alone', async () => {
-  const keyring = new RawAesKeyring()
-  const message = await exported(keyring, await sealRandom(keyring, 100), randomBytes(32))
+  const message = await exported(await sealRandom(keyring, 100), randomBytes(32))
   await assert.rejects(sdk.decrypt(officialKeyring(randomBytes(32)), message))
 })
 
 test('an export whose header was changed in any byte is refused by the AWS Encryption SDK', async () => {
-  const keyring = new RawAesKeyring()
   const wrappingKey = randomBytes(32)
   const sample = await sealRandom(keyring, 10)
-  const message = await exported(keyring, sample, wrappingKey)
+  const message = await exported(sample, wrappingKey)
   for (let at = 0; at < message.length - sample.body.length; at += 7) {
     const changed = Buffer.from(message)
     changed[at] = (changed[at] as number) ^ 1
@@ -118,7 +116,6 @@ test('an export whose header was changed in any byte is refused by the AWS Encry
 const python = needsVariable('VAULT_TEST_ESDK_PYTHON', 'the AWS Encryption SDK for Python')
 
 test('the AWS Encryption SDK for Python opens what the vault exports', { skip: python.skip }, async () => {
-  const keyring = new RawAesKeyring()
   const wrappingKey = randomBytes(32)
   const folder = await mkdtemp(join(tmpdir(), 'vault-interop-'))
   try {
@@ -127,7 +124,7 @@ test('the AWS Encryption SDK for Python opens what the vault exports', { skip: p
     await writeFile(keyPath, wrappingKey, { mode: 0o600 })
     for (const size of sizes) {
       const sample = await sealRandom(keyring, size)
-      await writeFile(messagePath, await exported(keyring, sample, wrappingKey))
+      await writeFile(messagePath, await exported(sample, wrappingKey))
       const asked = { keyPath, messagePath, namespace, keyName, context: sample.context }
       const opened = await openInPython(JSON.stringify(asked))
       assert.equal(opened.equals(sample.plaintext), true, `size ${size}`)
