@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { DepositingDocument, StoredDocument } from '../../src/domain/document.ts'
+import type { DepositingDocument, Document, StoredDocument } from '../../src/domain/document.ts'
 import type { SubjectId } from '../../src/domain/ids.ts'
+import type { Review } from '../../src/domain/review.ts'
+import type { Subject } from '../../src/domain/subject.ts'
 import type { Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import {
@@ -33,7 +35,7 @@ export function ledgerFindersContract(backing: string, open: (t: TestContext) =>
     await begin(ledger, aDocument({ subject }))
     await abandon(ledger, aDocument({ subject }))
     await store(ledger, aDocument())
-    const pages = await allPages(page => ledger.listDocuments(here, subject, page), 4)
+    const pages = await allPages<Document>(page => ledger.listDocuments(here, subject, page), 4)
     assert.deepEqual(pages, byId([...shown, gone, going]))
   })
 
@@ -44,10 +46,10 @@ export function ledgerFindersContract(backing: string, open: (t: TestContext) =>
     for (const put of [...pending.toReversed(), approved, foreign]) {
       await ledger.commit(rawGrant, [{ row: 'review', expected: 0, put }])
     }
-    assert.deepEqual(await allPages(page => ledger.listReviews(here, 'pending', page), 3), byId(pending))
-    assert.deepEqual(await allPages(page => ledger.listReviews(here, 'approved', page), 3), [approved])
-    assert.deepEqual(await allPages(page => ledger.listReviews(here, 'rejected', page), 3), [])
-    assert.deepEqual(await allPages(page => ledger.everyReview(here, page), 3), byId([...pending, approved]))
+    assert.deepEqual(await allPages<Review>(page => ledger.listReviews(here, 'pending', page), 3), byId(pending))
+    assert.deepEqual(await allPages<Review>(page => ledger.listReviews(here, 'approved', page), 3), [approved])
+    assert.deepEqual(await allPages<Review>(page => ledger.listReviews(here, 'rejected', page), 3), [])
+    assert.deepEqual(await allPages<Review>(page => ledger.everyReview(here, page), 3), byId([...pending, approved]))
   })
 
   promise('a review that was decided moves from one list to the other', async ledger => {
@@ -66,7 +68,10 @@ export function ledgerFindersContract(backing: string, open: (t: TestContext) =>
     const gone = await destroy(ledger, await store(ledger, aDocument()))
     const left = await abandon(ledger, aDocument())
     await begin(ledger, aDocument({ tenant: elsewhere }))
-    assert.deepEqual(await allPages(page => ledger.everyDocument(here, page), 2), byId([open, kept, gone, left]))
+    assert.deepEqual(
+      await allPages<Document>(page => ledger.everyDocument(here, page), 2),
+      byId([open, kept, gone, left]),
+    )
   })
 
   promise('every subject is walked, page after page', async ledger => {
@@ -74,7 +79,7 @@ export function ledgerFindersContract(backing: string, open: (t: TestContext) =>
     for (const put of [...all, aSubject({ tenant: elsewhere })]) {
       await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put }])
     }
-    assert.deepEqual(await allPages(page => ledger.everySubject(here, page), 2), byId(all))
+    assert.deepEqual(await allPages<Subject>(page => ledger.everySubject(here, page), 2), byId(all))
   })
 
   promise('API keys of a tenant are listed ascending, page after page', async ledger => {
