@@ -47,8 +47,8 @@ const variables = {
   VAULT_HOST: text.default('127.0.0.1').meta({ description: 'address to listen on' }),
   VAULT_PORT: port.default(8080).meta({ description: 'port to listen on; 0 takes a free one' }),
   VAULT_METRICS_PORT: z
-    .union([z.literal('off').transform(() => undefined), port])
-    .default(undefined)
+    .union([z.literal('off'), port])
+    .default('off')
     .meta({ description: 'port of /metrics on 127.0.0.1; 0 takes a free one, off is none' }),
   VAULT_KEYRING_PASSPHRASE_FILE: text
     .optional()
@@ -98,7 +98,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     tenantsDir: resolve(value.VAULT_TENANTS_DIR ?? join(projectDir, 'infra/tenants')),
     host: value.VAULT_HOST,
     port: value.VAULT_PORT,
-    metricsPort: value.VAULT_METRICS_PORT,
+    metricsPort: value.VAULT_METRICS_PORT === 'off' ? undefined : value.VAULT_METRICS_PORT,
     passphraseFile: passphraseFile === undefined ? undefined : resolve(passphraseFile),
     readBudgetPerHour: value.VAULT_READ_BUDGET,
     uploadBudgetBytes: value.VAULT_UPLOAD_BUDGET_BYTES,

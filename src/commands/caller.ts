@@ -1,0 +1,146 @@
+import { parseArgs } from 'node:util'
+import { addCaller } from '../access/add-caller.ts'
+import { listCallers } from '../access/list-callers.ts'
+import { revokeCaller } from '../access/revoke-caller.ts'
+import { readConfig } from '../config.ts'
+import type { Caller } from '../domain/caller.ts'
+import { parsePersonId } from '../domain/ids.ts'
+import { limits } from '../domain/media.ts'
+import { type Role, roles } from '../domain/permission.ts'
+import type { CallerView } from '../domain/view.ts'
+import type { Vault } from '../guards/vault.ts'
+import { type Command, type ExitCode, exit, print, UsageError } from './command.ts'
+import { readSecretLine } from './private-file.ts'
+import { askRunning, callerOf, type HttpRequest, printAnswer, reachVault } from './reach.ts'
+
+const keys = [
+  '  --key-file <file>         the API key you act as, one line, mode 0600',
+  '  --second-key-file <file>  the API key of the second person, who stands beside you',
+]
+const credentialOptions = { 'key-file': { type: 'string' }, 'second-key-file': { type: 'string' } } as const
+
+export const callerAdd: Command = {
+  summary: 'make an API key; needs a second person',
+  help: [
+    'Usage: caller add --person <id> --kind person|service --role <role> [--role …] --key-file <file> --second-key-file <file>',
+    '',
+    'Makes an API key of your own platform and prints it, this once. Every key of a person carries the same id.',
+    '  --person <id>             who the key is for, opaque: letters, digits and . _ : -',
+    '  --kind person|service',
+    `  --role <role>             ${roles.filter(role => role !== 'system').join(' ')}`,
+    ...keys,
+  ].join('\n'),
+  async run(args) {
+    const options = {
+      ...credentialOptions,
+      person: { type: 'string' },
+      kind: { type: 'string' },
+      role: { type: 'string', multiple: true },
+    } as const
+    const { values } = parseArgs({ args: [...args], options, strict: true })
+    const person = parsePersonId(values.person ?? '')
+    if (!person) throw new UsageError('--person must be 1 to 64 letters, digits and . _ : -')
+    const kind = values.kind
+    if (kind !== 'person' && kind !== 'service') throw new UsageError('--kind must be person or service.')
+    const wanted = rolesFrom(values.role ?? [])
+    return act(values, {
+      here: (vault, caller, second) => addCaller(vault, caller, { person, kind, roles: wanted, ...second }),
+      there: { method: 'POST', path: '/v1/callers', body: { person, kind, roles: wanted } },
+    })
+  },
+}
+
+export const callerList: Command = {
+  summary: 'list the API keys of your platform, never a secret',
+  help: [
+    'Usage: caller list --key-file <file>',
+    '',
+    'Prints every API key of your own platform as JSON.',
+    ...keys.slice(0, 1),
+  ].join('\n'),
+  async run(args) {
+    const { values } = parseArgs({ args: [...args], options: { 'key-file': { type: 'string' } }, strict: true })
+    return act(values, { here: listAll, there: 'list' })
+  },
+}
+
+export const callerRevoke: Command = {
+  summary: 'end an API key, from its next request on; needs a second person',
+  help: [
+    'Usage: caller revoke --key-id <id> --key-file <file> --second-key-file <file>',
+    '',
+    'Ends one API key of your own platform. The id is the middle of kv_<id>_<secret>; `caller list` shows it.',
+    ...keys,
+  ].join('\n'),
+  async run(args) {
+    const options = { ...credentialOptions, 'key-id': { type: 'string' } } as const
+    const { values } = parseArgs({ args: [...args], options, strict: true })
+    const keyId = values['key-id'] ?? ''
+    if (!/^[a-z0-9]{16}$/.test(keyId)) throw new UsageError('--key-id must be 16 letters and digits.')
+    return act(values, {
+      here: (vault, caller, second) => revokeCaller(vault, caller, { keyId, ...second }),
+      there: { method: 'POST', path: `/v1/callers/${keyId}/revoke` },
+    })
+  },
+}
+
+interface Deed {
+  /** While no vault runs. */
+  readonly here: (vault: Vault, caller: Caller, second: { readonly second?: Caller }) => Promise<unknown>
+  /** Through the running vault. */
+  readonly there: Omit<HttpRequest, 'key' | 'secondKey'> | 'list'
+}
+
+async function act(
+  files: { readonly 'key-file'?: string; readonly 'second-key-file'?: string },
+  { here, there }: Deed,
+): Promise<ExitCode> {
+  const keyFile = files['key-file']
+  if (keyFile === undefined) throw new UsageError('--key-file names the API key you act as.')
+  const key = await readSecretLine(keyFile)
+  const secondFile = files['second-key-file']
+  const secondKey = secondFile === undefined ? undefined : await readSecretLine(secondFile)
+  const reached = await reachVault(readConfig())
+  if ('runningAt' in reached) {
+    if (there === 'list') return listThere(reached.runningAt, key)
+    return printAnswer(await askRunning(reached.runningAt, { ...there, key, secondKey }))
+  }
+  await using open = reached
+  const caller = await callerOf(open.vault, key)
+  const second = secondKey === undefined ? {} : { second: await callerOf(open.vault, secondKey) }
+  print(JSON.stringify(await here(open.vault, caller, second), undefined, 2))
+  return exit.ok
+}
+
+async function listAll(vault: Vault, caller: Caller): Promise<{ readonly items: readonly CallerView[] }> {
+  const items: CallerView[] = []
+  for (let after: string | undefined; ; ) {
+    const page = await listCallers(vault, caller, {
+      limit: limits.page.maxItems,
+      ...(after === undefined ? {} : { after }),
+    })
+    items.push(...page.items)
+    after = page.next
+    if (after === undefined) return { items }
+  }
+}
+
+async function listThere(url: string, key: string): Promise<ExitCode> {
+  const items: unknown[] = []
+  for (let cursor = ''; ; ) {
+    const path = `/v1/callers?limit=${limits.page.maxItems}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
+    const answer = await askRunning(url, { method: 'GET', path, key })
+    if (answer.status !== 200) return printAnswer(answer)
+    const page = answer.json as { readonly items: readonly unknown[]; readonly next?: string }
+    items.push(...page.items)
+    if (page.next === undefined) return printAnswer({ status: 200, json: { items } })
+    cursor = page.next
+  }
+}
+
+function rolesFrom(given: readonly string[]): readonly Role[] {
+  const known = given.filter((role): role is Role => role !== 'system' && (roles as readonly string[]).includes(role))
+  if (known.length === 0 || known.length !== given.length)
+    throw new UsageError('--role must name roles of the role table.')
+  return [...new Set(known)]
+}

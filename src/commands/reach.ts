@@ -1,0 +1,79 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { isHeldByAnother } from '../backing.ts'
+import { type OpenVault, openVault } from '../compose.ts'
+import type { Config } from '../config.ts'
+import type { Caller } from '../domain/caller.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { Vault } from '../guards/vault.ts'
+import { complain, type ExitCode, exit, print } from './command.ts'
+import { findServing } from './serving.ts'
+
+/**
+ * Opens the vault of the data folder for one command, or says that it is running.
+ *
+ * @returns the vault, or where the running one can be reached
+ * @throws {VaultError} ledger.unavailable - there is no vault, or another command holds it
+ */
+export async function reachVault(config: Config): Promise<OpenVault | { readonly runningAt: string }> {
+  if (!existsSync(join(config.dataDir, 'ledger.sqlite'))) {
+    throw new VaultError('ledger.unavailable', { detail: 'the data folder holds no vault: start it once with `serve`' })
+  }
+  try {
+    return await openVault({ ...config, logLevel: 'error' })
+  } catch (error) {
+    const serving = isHeldByAnother(error) ? await findServing(config.dataDir) : undefined
+    if (!serving) throw error
+    return { runningAt: serving.url }
+  }
+}
+
+/** @throws {VaultError} credential.invalid - not a credential in force */
+export async function callerOf(vault: Vault, credential: string): Promise<Caller> {
+  const caller = await vault.identity.identify(credential, `command-${vault.instance}`)
+  if (!caller) throw new VaultError('credential.invalid')
+  return caller
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly key: string
+  readonly secondKey?: string | undefined
+  readonly body?: unknown
+}
+
+/** Asks the running vault. @returns status and JSON of its answer */
+export async function askRunning(
+  url: string,
+  { method, path, key, secondKey, body }: HttpRequest,
+): Promise<{ readonly status: number; readonly json: unknown }> {
+  const headers = {
+    Authorization: `Bearer ${key}`,
+    ...(secondKey === undefined ? {} : { 'Vault-Second-Authorization': `Bearer ${secondKey}` }),
+    ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
+  }
+  try {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers,
+      signal: AbortSignal.timeout(30_000),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    return { status: response.status, json: await response.json() }
+  } catch (error) {
+    throw new VaultError('ledger.unavailable', { detail: `the running vault at ${url} does not answer` }, error)
+  }
+}
+
+/** Prints a good answer as JSON, and of any other the code and the words it came with. */
+export function printAnswer({ status, json }: { readonly status: number; readonly json: unknown }): ExitCode {
+  if (status < 300) {
+    print(JSON.stringify(json, undefined, 2))
+    return exit.ok
+  }
+  const problem = typeof json === 'object' && json !== null ? json : {}
+  const code = 'code' in problem ? String(problem.code) : `status ${status}`
+  complain('detail' in problem ? `${code}: ${String(problem.detail)}` : code)
+  return status >= 500 ? exit.unavailable : exit.refused
+}

@@ -1,0 +1,78 @@
+import { isUnavailable, VaultError } from '../domain/errors.ts'
+import { type Command, complain, type ExitCode, exit, print, UsageError } from './command.ts'
+
+/** Each command is loaded only when it is called: the start of the server does not wait for the others. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.ts')).serve,
+  check: async () => (await import('./check.ts')).check,
+  'trail verify': async () => (await import('./trail-verify.ts')).trailVerify,
+  'caller add': async () => (await import('./caller.ts')).callerAdd,
+  'caller list': async () => (await import('./caller.ts')).callerList,
+  'caller revoke': async () => (await import('./caller.ts')).callerRevoke,
+  'export-document': async () => (await import('./export-document.ts')).exportDocument,
+  config: async () => (await import('./config.ts')).showConfig,
+}
+
+/**
+ * Runs the command that the arguments name.
+ * @returns the code to exit with; what went wrong has been said on standard error, without a paper's or a person's data
+ */
+export async function runCommand(args: readonly string[]): Promise<ExitCode> {
+  const [first, second] = args
+  if (first === undefined || first === 'help' || first === '--help') {
+    print(await overview())
+    return first === undefined ? exit.usage : exit.ok
+  }
+  const name = Object.hasOwn(commands, first) ? first : `${first} ${second ?? ''}`.trim()
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (!load) {
+    complain(`There is no command \`${name}\`; \`help\` lists them all.`)
+    return exit.usage
+  }
+  const command = await load()
+  const rest = args.slice(name.split(' ').length)
+  if (rest.includes('--help')) {
+    print(command.help)
+    return exit.ok
+  }
+  try {
+    return await command.run(rest)
+  } catch (error) {
+    return explain(error, name)
+  }
+}
+
+async function overview(): Promise<string> {
+  const { variableLines } = await import('../config.ts')
+  const lines = await Promise.all(
+    Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(18)} ${(await load()).summary}`),
+  )
+  return [
+    'Usage: npm run vault -- <command> [options]; each command explains itself with --help.',
+    '',
+    ...lines,
+    '',
+    'Exit codes: 0 ok, 1 problems found or refused, 2 wrong use or settings, 3 not available now, 70 a defect.',
+    '',
+    'Settings, from the environment:',
+    ...variableLines(),
+  ].join('\n')
+}
+
+function explain(error: unknown, name: string): ExitCode {
+  if (error instanceof UsageError || isArgumentError(error)) {
+    complain(`${error.message}\n\`${name} --help\` explains.`)
+    return exit.usage
+  }
+  if (!(error instanceof VaultError)) throw error
+  const { problems, detail, field } = error.facts
+  if (problems) for (const problem of problems) complain(`${problem.field}: ${problem.message}`)
+  else complain([error.code, detail ?? field].filter(part => part !== undefined).join(': '))
+  if (error.code === 'config.invalid') return exit.usage
+  return isUnavailable(error.code) ? exit.unavailable : exit.refused
+}
+
+/** What node:util's parseArgs throws names options, which are the caller's own words. */
+function isArgumentError(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_')
+}

@@ -1,0 +1,142 @@
+import { readFile } from 'node:fs/promises'
+import { flushCompileCache } from 'node:module'
+import { parseArgs } from 'node:util'
+import type { FirstKey } from '../access/first-keys.ts'
+import { openVault } from '../compose.ts'
+import { type Config, readConfig } from '../config.ts'
+import type { Caller } from '../domain/caller.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { PersonId } from '../domain/ids.ts'
+import { observe } from '../guards/admit.ts'
+import type { Vault } from '../guards/vault.ts'
+import type { OpenDoor } from '../http/server.ts'
+import { countRefusals } from '../upkeep/count-refusals.ts'
+import { type Command, complain, type ExitCode, exit, print } from './command.ts'
+import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
+import { announce, withdraw } from './serving.ts'
+import { exitOnDefect, stopSignal } from './signals.ts'
+
+const stopWithinMs = 10_000
+
+export const serve: Command = {
+  summary: 'run the vault until SIGTERM or SIGINT',
+  help: [
+    'Usage: serve',
+    '',
+    'Opens the data folder and the key file, making both at the first start, listens, and prints',
+    '`listening on http://<host>:<port>` once it answers. Logs go to standard error. SIGTERM and SIGINT end it',
+    'within 10 s (exit code 0); a second one ends it at once. Settings come from the environment: see `help`.',
+  ].join('\n'),
+  async run(args) {
+    parseArgs({ args: [...args], options: {}, strict: true })
+    return runUntilStopped(readConfig())
+  },
+}
+
+async function runUntilStopped(config: Config): Promise<ExitCode> {
+  const stopping = stopSignal()
+  // Both are loaded while the disk is waited for.
+  const doorModule = import('../http/server.ts')
+  const jobModules = Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
+  void Promise.allSettled([doorModule, jobModules])
+  await using open = await openVault(config)
+  const { vault } = open
+  exitOnDefect(vault.log)
+  await makeFirstKeysIfNone(vault, config)
+  await record(vault, 'instance.start')
+  const { openDoor } = await doorModule
+  const door = await listen(() => openVaultDoor(openDoor, vault, config))
+  const [{ startJobs }, { allJobs }] = await jobModules
+  await announce(config.dataDir, { url: door.url, pid: process.pid })
+  print(`listening on ${door.url}`)
+  vault.log.info('listening', { port: door.port, pid: process.pid })
+  if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
+  const runner = startJobs(vault, allJobs())
+  void open.warm().then(() => flushCompileCache())
+
+  const signal = await stopping
+  vault.log.info('stopping', { signal })
+  endLate(vault)
+  await Promise.all([door.stop(), runner.stop()])
+  await withdraw(config.dataDir)
+  await leaveOnRecord(vault)
+  vault.log.info('stopped')
+  return exit.ok
+}
+
+async function openVaultDoor(
+  openDoor: typeof import('../http/server.ts').openDoor,
+  vault: Vault,
+  config: Config,
+): Promise<OpenDoor> {
+  const { host, port, metricsPort, uploadBudgetBytes, maxConnections } = config
+  const version = await versionOfProject()
+  const metrics = metricsPort === undefined ? {} : { metricsPort }
+  return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, version })
+}
+
+async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {
+  try {
+    return await open()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' || code === 'EACCES' || code === 'ENOTFOUND') {
+      const problems = [{ field: 'VAULT_HOST, VAULT_PORT', message: `cannot be listened on (${code})` }]
+      throw new VaultError('config.invalid', { problems }, error)
+    }
+    throw error
+  }
+}
+
+async function makeFirstKeysIfNone(vault: Vault, config: Config): Promise<void> {
+  const { makeFirstKeys } = await import('../access/first-keys.ts')
+  const made = await makeFirstKeys(vault)
+  if (made.length === 0) return
+  await keepFirstKeys(config.keysDir, made)
+  vault.log.info('first keys made', { count: made.length })
+  if (process.stdout.isTTY) showFirstKeys(made, firstKeysPath(config.keysDir))
+}
+
+/** Only to a person at a terminal: a pipe ends in a log. */
+function showFirstKeys(made: readonly FirstKey[], path: string): void {
+  print(`API keys, shown this once and kept in ${path}:`)
+  for (const { tenant, role, key } of made) print(`  ${tenant.padEnd(14)} ${role.padEnd(16)} ${key}`)
+}
+
+async function record(vault: Vault, action: 'instance.start' | 'instance.stop'): Promise<void> {
+  const caller: Caller = {
+    kind: 'service',
+    id: 'vault' as PersonId,
+    tenant: undefined,
+    roles: ['system'],
+    auth: 'system',
+    credential: 'process',
+    requestId: `process-${vault.instance}`,
+  }
+  await observe(vault, caller, { action, resource: { known: true }, detail: { node: process.versions.node } })
+}
+
+/** The stop itself must not fail on a trail that cannot be written: what is lost is the stop's own entry, and it is logged. */
+async function leaveOnRecord(vault: Vault): Promise<void> {
+  try {
+    await countRefusals(vault, true)
+    await record(vault, 'instance.stop')
+  } catch (error) {
+    vault.log.error('stop not on record', { code: error instanceof VaultError ? error.code : 'unexpected' })
+  }
+}
+
+function endLate(vault: Vault): void {
+  const timer = setTimeout(() => {
+    vault.log.error('stop took too long')
+    process.exit(exit.defect)
+  }, stopWithinMs)
+  timer.unref()
+}
+
+async function versionOfProject(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8')
+  const found: unknown = JSON.parse(text)
+  const version = typeof found === 'object' && found !== null && 'version' in found ? found.version : undefined
+  return typeof version === 'string' ? version : '0.0.0'
+}

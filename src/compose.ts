@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto'
+import { type BackingOptions, openBacking } from './backing.ts'
+import type { Config } from './config.ts'
+import { Denials } from './guards/denials.ts'
+import { gate } from './guards/gate.ts'
+import { Trail } from './guards/trail.ts'
+import type { Vault } from './guards/vault.ts'
+import type { Ports } from './ports/ports.ts'
+
+/** A vault that verbs can be called on. Dispose of it to close everything below it. */
+export interface OpenVault extends AsyncDisposable {
+  /** Every effect of its ports is behind the gate. */
+  readonly vault: Vault
+  /** The same ports below the gate, for tests that damage what lies there. */
+  readonly ports: Ports
+  /** Loads what the first upload would wait for; a failure shows at that upload. */
+  warm(): Promise<void>
+}
+
+/**
+ * Opens the backing and puts the guards on top of it. Nothing listens and no job runs yet.
+ *
+ * @throws {VaultError} as `openBacking`
+ */
+export async function openVault(config: Config, options: BackingOptions = {}): Promise<OpenVault> {
+  const backing = await openBacking(config, options)
+  const { ports, tenants } = backing
+  const instance = randomBytes(6).toString('hex')
+  const { batches, clock, log } = ports
+  const vault: Vault = {
+    ...gate(ports),
+    trail: new Trail({ batches, clock, log, instance }),
+    tenants,
+    denials: new Denials(),
+    readBudgetPerHour: config.readBudgetPerHour,
+    instance,
+  }
+  return { vault, ports, warm: () => backing.warm(), [Symbol.asyncDispose]: () => backing[Symbol.asyncDispose]() }
+}

@@ -1,0 +1,19 @@
+import { enableCompileCache } from 'node:module'
+import { join } from 'node:path'
+
+/**
+ * The vault's one entry. It imports nothing of the vault before it knows that this Node can read it, and keeps compiled code
+ * beside the sources, where only whoever may change the sources can write; a folder that cannot be written costs only time.
+ */
+if (Number(process.versions.node.split('.', 1)[0]) < 26) {
+  process.stderr.write(
+    `The vault needs Node.js 26 or later; this is ${process.version}. \`npm start\` brings its own.\n`,
+  )
+  process.exit(3)
+}
+// Whatever the vault writes is its own user's alone.
+process.umask(0o077)
+enableCompileCache(join(import.meta.dirname, '../.cache/code'))
+
+const { runCommand } = await import('./commands/run-command.ts')
+process.exitCode = await runCommand(process.argv.slice(2))
