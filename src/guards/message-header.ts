@@ -43,14 +43,23 @@ export function buildHeader(header: MessageHeader, keys: MessageKeys): Buffer {
   return Buffer.concat([bytes, cipher.getAuthTag()])
 }
 
-/** A wrapping key that somebody outside holds: AES-256, named as their raw AES keyring names it. */
+/** A wrapping key that somebody outside holds: AES-256, under the names that their raw AES keyring gives it. */
 export interface Recipient {
-  /** Not beginning with `aws-kms`, which is reserved; 1 to 255 bytes of UTF-8. */
+  /** `[A-Za-z0-9._:/-]{1,64}`, not beginning with `aws-kms`, which is reserved. */
   readonly namespace: string
-  /** 1 to 255 bytes of UTF-8. */
+  /** Same form. */
   readonly keyName: string
   /** 32 bytes; stays its owner's to wipe. */
   readonly wrappingKey: Uint8Array
+}
+
+const recipientName = /^(?!aws-kms)[A-Za-z0-9._:/-]{1,64}$/
+
+/** Which part of a recipient is not of its form; undefined when all are. */
+export function faultOf({ namespace, keyName, wrappingKey }: Recipient): keyof Recipient | undefined {
+  if (!recipientName.test(namespace)) return 'namespace'
+  if (!recipientName.test(keyName)) return 'keyName'
+  return wrappingKey.length === 32 ? undefined : 'wrappingKey'
 }
 
 /**
