@@ -32,10 +32,15 @@ export async function exportMessage(
   const dataKey = await vault.keyring.unwrap(grant, sealed.edks, context)
   try {
     const keys = committedKeys(dataKey, document)
-    const edks = [wrapFor(recipient, dataKey, context)]
-    const header = buildHeader({ messageId, context, edks, frameBytes: body.layout.frameBytes }, keys)
-    const frames = await firstVerified(openFrames(keys.contentKey, messageId, body), storedOnly)
-    return { header, body: frames, sizeBytes: header.length + bodyBytesOf(body.layout) }
+    try {
+      const edks = [wrapFor(recipient, dataKey, context)]
+      const header = buildHeader({ messageId, context, edks, frameBytes: body.layout.frameBytes }, keys)
+      const frames = await firstVerified(openFrames(keys.contentKey, messageId, body), storedOnly)
+      return { header, body: frames, sizeBytes: header.length + bodyBytesOf(body.layout) }
+    } catch (error) {
+      keys.contentKey.fill(0)
+      throw error
+    }
   } finally {
     dataKey.fill(0)
   }
