@@ -21,7 +21,7 @@ function quoted(text: string): string {
   return JSON.stringify(text)
 }
 
-const ascii = /^[\x00-\x7f]*$/
+const ascii = /^\p{ASCII}*$/u
 
 /**
  * Why a value may not stand in the trail, whose JSON is narrower than RFC 8785's, so that every verifier in every language

@@ -1,5 +1,5 @@
-import { isNormal, unfitForTrail } from './canonical.ts'
 import type { Caller, Reason } from './caller.ts'
+import { isNormal, unfitForTrail } from './canonical.ts'
 import { type ErrorCode, VaultError } from './errors.ts'
 import type { TenantId } from './ids.ts'
 import { limits } from './media.ts'
@@ -89,7 +89,17 @@ export function completeLogEntry(
   instance: string,
 ): Entry {
   const ts = new Date(timeMs).toISOString()
-  return { v: 1, id, ts, inst: instance, act, out: 'note', why: 'year', ...(tenant ? { ten: tenant } : {}), det: detail }
+  return {
+    v: 1,
+    id,
+    ts,
+    inst: instance,
+    act,
+    out: 'note',
+    why: 'year',
+    ...(tenant ? { ten: tenant } : {}),
+    det: detail,
+  }
 }
 
 const utf8 = new TextEncoder()
@@ -115,7 +125,24 @@ function canonicalText(entry: Entry): string | undefined {
   const sorted = det === undefined ? undefined : sortedDetail(det)
   if (sorted === null) return undefined
   const who = actor && { auth: actor.auth, id: actor.id, k: actor.k, roles: actor.roles }
-  const named = { act, actor: who, case: entry.case, det: sorted, doc, id, inst, of, out, purpose, req, sub, ten, ts, v, why }
+  const named = {
+    act,
+    actor: who,
+    case: entry.case,
+    det: sorted,
+    doc,
+    id,
+    inst,
+    of,
+    out,
+    purpose,
+    req,
+    sub,
+    ten,
+    ts,
+    v,
+    why,
+  }
   const text = JSON.stringify(named)
   return isFit(text) ? text : undefined
 }
@@ -154,14 +181,14 @@ const outs: ReadonlySet<unknown> = new Set<Out>(['allow', 'deny', 'done', 'broke
  */
 export function parseEntry(bytes: Uint8Array): Entry {
   if (bytes.length > limits.entryMaxBytes) throw new VaultError('trail.diverged', { detail: 'entry.too-long' })
-  const text = textOf(bytes)
-  const entry = text === undefined ? undefined : valueOf(text)
+  const text = textIn(bytes)
+  const entry = text === undefined ? undefined : jsonIn(text)
   if (!isEntry(entry)) throw new VaultError('trail.diverged', { detail: 'entry.malformed' })
   if (canonicalText(entry) !== text) throw new VaultError('trail.diverged', { detail: 'entry.not-canonical' })
   return entry
 }
 
-function textOf(bytes: Uint8Array): string | undefined {
+function textIn(bytes: Uint8Array): string | undefined {
   try {
     return strictUtf8.decode(bytes)
   } catch {
@@ -169,7 +196,7 @@ function textOf(bytes: Uint8Array): string | undefined {
   }
 }
 
-function valueOf(text: string): unknown {
+function jsonIn(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
@@ -189,11 +216,11 @@ function isEntry(value: unknown): value is Entry {
   if (v !== 1 || !isText(id) || !isText(ts) || !timePattern.test(ts) || !isText(inst) || !isText(act)) return false
   if (!outs.has(out) || !isTextOrAbsent(of) || !isTextOrAbsent(why) || !isTextOrAbsent(ten)) return false
   if (!isTextOrAbsent(sub) || !isTextOrAbsent(doc) || !isTextOrAbsent(purpose) || !isTextOrAbsent(req)) return false
-  return isTextOrAbsent(value['case']) && (actor === undefined || isActor(actor)) && (det === undefined || isDetail(det))
+  return isTextOrAbsent(value.case) && (actor === undefined || isActor(actor)) && (det === undefined || isDetail(det))
 }
 
 function isActor(value: unknown): boolean {
-  return isRecord(value) && isText(value['k']) && isText(value['id']) && isText(value['auth']) && isTexts(value['roles'])
+  return isRecord(value) && isText(value.k) && isText(value.id) && isText(value.auth) && isTexts(value.roles)
 }
 
 function isDetail(value: unknown): value is Detail {
