@@ -31,6 +31,7 @@ const sql = {
   desk: 'SELECT body FROM desk WHERE tenant = ? AND person = ?',
   answer: 'SELECT body FROM answer WHERE key = ?',
   expiredAnswers: 'SELECT body FROM answer WHERE tenant = ? AND expires_ms < ? ORDER BY expires_ms, key LIMIT ?',
+  everyAnswer: 'SELECT body FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?',
   apiKey: 'SELECT body FROM api_key WHERE key_id = ?',
   apiKeys: 'SELECT body FROM api_key WHERE tenant = ? AND key_id > ? ORDER BY key_id LIMIT ?',
   namedBlobs: `SELECT DISTINCT blob_key FROM document
@@ -123,6 +124,10 @@ export class SqliteLedger implements Ledger {
 
   everyReview(tenant: TenantId, page: Page<ReviewId>): Promise<readonly Review[]> {
     return this.#all(sql.everyReview, tenant, page.after ?? '', page.limit)
+  }
+
+  everyAnswer(tenant: TenantId, page: Page<string>): Promise<readonly Answer[]> {
+    return this.#all(sql.everyAnswer, tenant, page.after ?? '', page.limit)
   }
 
   async namedBlobs(blobKeys: readonly string[]): Promise<ReadonlySet<string>> {

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import type { SubjectId, TenantId } from '../domain/ids.ts'
+import type { EncryptedDataKey } from '../ports/wrapped-keys.ts'
 import type { Vault } from './vault.ts'
 
 const text = new TextEncoder()
@@ -21,4 +23,27 @@ export async function uploadMacOf(
 ): Promise<string> {
   const mac = await vault.keyring.mac('blind-index', text.encode(`vault/fi/1\0${tenant}\0${subject}\0${digest}`))
   return Buffer.from(mac.buffer, mac.byteOffset, mac.byteLength).toString('base64url')
+}
+
+/**
+ * base64 of SHA-256 over the encrypted data keys of one document, each as provider, info and blob with their lengths before
+ * them: in the storing entry it shows that a wrapped key is still the one that was stored, without opening it.
+ */
+export function edkDigest(edks: readonly EncryptedDataKey[]): string {
+  const hash = createHash('sha256')
+  for (const { provider, info, blob } of edks) {
+    for (const part of [Buffer.from(provider, 'utf8'), info, blob]) {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(part.length)
+      hash.update(length).update(part)
+    }
+  }
+  return hash.digest('base64')
+}
+
+/** base64 of SHA-256 over a body that is read, not held. */
+export async function hashOfStream(chunks: AsyncIterable<Uint8Array>): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const chunk of chunks) hash.update(chunk)
+  return hash.digest('base64')
 }

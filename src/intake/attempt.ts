@@ -10,6 +10,7 @@ import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { viewDocument } from '../domain/view.ts'
 import { codeOf, settle } from '../guards/admit.ts'
+import { edkDigest } from '../guards/fingerprints.ts'
 import { type Answered, type Claim, doneAnswer, openAnswer } from '../guards/idempotency.ts'
 import { hashBody, type SealedBody, seal } from '../guards/seal.ts'
 import { newUuid7 } from '../guards/uuid7.ts'
@@ -136,6 +137,10 @@ export async function publish(
     detail: {
       type: document.type,
       kind: document.kind,
+      media: document.media,
+      policy: document.policyVersion,
+      epoch: body.wrapped.epoch,
+      keySha256: edkDigest(body.wrapped.edks),
       commitKey: body.sealed.commitKey,
       bodySha256,
       p: body.sealed.plaintextBytes,

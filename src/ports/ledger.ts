@@ -68,6 +68,8 @@ export interface Ledger {
   /** Same for subjects and reviews, for `check`. */
   everySubject(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]>
   everyReview(tenant: TenantId, page: Page<ReviewId>): Promise<readonly Review[]>
+  /** Same for answers, open and done, ascending by key. */
+  everyAnswer(tenant: TenantId, page: Page<string>): Promise<readonly Answer[]>
   /** Across tenants, since blob paths name none: which of these blob keys a document row names, in any state but `purged`. */
   namedBlobs(blobKeys: readonly string[]): Promise<ReadonlySet<string>>
   /** Every tenant id that has a row: `check` compares it with the tenants that are configured. */
