@@ -36,11 +36,15 @@ function lineOf(event: TestEvent & { type: 'test:pass' | 'test:fail' }): TestLin
   return { path, out: 'failed', ms, why: inWords(error) }
 }
 
+/** The stack without the frames of Node itself. */
 function inWords(error: Error): string {
   const { cause } = error
-  return cause instanceof Error
-    ? (cause.stack ?? cause.message)
-    : `${error.message}${cause === undefined ? '' : `: ${String(cause)}`}`
+  const text = cause instanceof Error ? (cause.stack ?? cause.message) : causeInWords(error.message, cause)
+  return text.replaceAll(/\n +at [^\n]*\(?node:[^\n]*/g, '')
+}
+
+function causeInWords(message: string, cause: unknown): string {
+  return typeof cause === 'string' ? `${message}: ${cause}` : message
 }
 
 // biome-ignore lint/style/noDefaultExport: node takes a reporter from the default export and nothing else.
