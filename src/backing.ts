@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { VaultError } from './domain/errors.ts'
+import type { Finding } from './domain/finding.ts'
 import type { TenantId } from './domain/ids.ts'
 import type { Tenant } from './domain/tenant.ts'
 import type { Clock } from './ports/clock.ts'
@@ -147,6 +148,15 @@ async function holdFolder(dataDir: string): Promise<AsyncDisposable> {
 }
 
 const heldByAnother = 'another process of the vault holds the data folder'
+
+/**
+ * Looks at data folder and key folder from below the ports, before anything of them is opened; changes nothing.
+ * @throws {VaultError} ledger.unavailable - a folder cannot be read
+ */
+export async function* inspectBacking({ dataDir, keysDir }: Config): AsyncGenerator<Finding, void> {
+  const { inspectFolders } = await import('./adapters/embedded-inspection.ts')
+  yield* inspectFolders({ dataDir, keysDir })
+}
 
 /** True for the failure of `openBacking` that means: a vault is running on this data folder. */
 export function isHeldByAnother(error: unknown): boolean {

@@ -29,7 +29,6 @@ export const findingCodes = {
   'answer.stray': 'a kept answer names a document that is not there',
   'answer.stale': 'an answer stayed open after its attempt to store had ended',
   'grant.open': 'an intent older than a day without an outcome',
-  'trail.unreadable': 'entries of the trail cannot be read',
   'trail.broken': 'a log of the trail does not verify',
   'file.missing': 'a file of the vault is not there',
   'file.corrupt': 'a database file is damaged',

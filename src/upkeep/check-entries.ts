@@ -27,19 +27,14 @@ export async function* checkEntries(vault: Checked, options: CheckOptions): Asyn
   const logs = Map.groupBy(await vault.batches.logs(), log => log.slice(0, log.indexOf('/')))
   for (const ofOne of logs.values()) {
     const unsaid: Unsaid = { intents: new Map(), missing: new Map(), swept: new Set() }
-    for (const log of ofOne) yield* readLog(vault, log, unsaid, options)
+    for (const log of ofOne) await readLog(vault, log, unsaid, options)
     yield* unsaid.missing.values()
     const beforeMs = vault.clock.nowMs() - dayMs
     for (const { timeMs, ...finding } of unsaid.intents.values()) if (timeMs < beforeMs) yield finding
   }
 }
 
-async function* readLog(
-  vault: Checked,
-  log: string,
-  unsaid: Unsaid,
-  { counts, signal }: CheckOptions,
-): AsyncGenerator<Finding, void> {
+async function readLog(vault: Checked, log: string, unsaid: Unsaid, { counts, signal }: CheckOptions): Promise<void> {
   let nextSeq = 0
   while (true) {
     signal.throwIfAborted()
@@ -47,12 +42,9 @@ async function* readLog(
     for (const batch of batches) {
       nextSeq = batch.seq + 1
       const entries = readBatch(batch)
-      if (!entries) {
-        yield { code: 'trail.unreadable', log, seq: batch.seq }
-        continue
-      }
       counts.entries += entries.length
       for (const [at, entry] of entries.entries()) {
+        if (!entry) continue
         follow(entry, { log, index: batch.first + at }, unsaid)
         const lost = lostDocument(entry, { log, index: batch.first + at })
         if (lost && !unsaid.swept.has(lost.document) && !(await hasRow(vault, lost))) {
@@ -64,9 +56,14 @@ async function* readLog(
   }
 }
 
-function readBatch(batch: TrailBatch): readonly Entry[] | undefined {
+/** Whatever can be read; what cannot is told by the verification of the trail. */
+function readBatch(batch: TrailBatch): readonly (Entry | undefined)[] {
+  return orNothing(() => entriesOf(batch.entries))?.map(bytes => orNothing(() => parseEntry(bytes))) ?? []
+}
+
+function orNothing<Value>(read: () => Value): Value | undefined {
   try {
-    return entriesOf(batch.entries).map(parseEntry)
+    return read()
   } catch (error) {
     if (error instanceof VaultError) return undefined
     throw error
