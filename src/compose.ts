@@ -23,17 +23,21 @@ export interface OpenVault extends AsyncDisposable {
  * @throws {VaultError} as `openBacking`
  */
 export async function openVault(config: Config, options: BackingOptions = {}): Promise<OpenVault> {
-  const backing = await openBacking(config, options)
+  await using stack = new AsyncDisposableStack()
+  const backing = stack.use(await openBacking(config, options))
   const { ports, tenants } = backing
-  const instance = randomBytes(6).toString('hex')
   const { batches, clock, log } = ports
+  const instance = randomBytes(6).toString('hex')
+  // Closed first: what is under way is still answered by the stores below.
+  const trail = stack.use(new Trail({ batches, clock, log, instance }))
   const vault: Vault = {
     ...gate(ports),
-    trail: new Trail({ batches, clock, log, instance }),
+    trail,
     tenants,
     denials: new Denials(),
     readBudgetPerHour: config.readBudgetPerHour,
     instance,
   }
-  return { vault, ports, warm: () => backing.warm(), [Symbol.asyncDispose]: () => backing[Symbol.asyncDispose]() }
+  const open = stack.move()
+  return { vault, ports, warm: () => backing.warm(), [Symbol.asyncDispose]: () => open.disposeAsync() }
 }

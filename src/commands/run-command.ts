@@ -64,12 +64,23 @@ function explain(error: unknown, name: string): ExitCode {
     complain(`${error.message}\n\`${name} --help\` explains.`)
     return exit.usage
   }
-  if (!(error instanceof VaultError)) throw error
+  if (!(error instanceof VaultError)) {
+    complain(framesOf(error))
+    return exit.defect
+  }
   const { problems, detail, field } = error.facts
   if (problems) for (const problem of problems) complain(`${problem.field}: ${problem.message}`)
   else complain([error.code, detail ?? field].filter(part => part !== undefined).join(': '))
   if (error.code === 'config.invalid') return exit.usage
   return isUnavailable(error.code) ? exit.unavailable : exit.refused
+}
+
+/** Where a defect came up, without its message, which may quote what it was working on. */
+function framesOf(error: unknown): string {
+  if (!(error instanceof Error)) return `A defect: ${typeof error}`
+  const code = 'code' in error ? `:${String(error.code)}` : ''
+  const frames = (error.stack ?? '').split('\n').filter(line => line.startsWith('    at '))
+  return [`A defect: ${error.name}${code}`, ...frames].join('\n')
 }
 
 /** What node:util's parseArgs throws names options, which are the caller's own words. */

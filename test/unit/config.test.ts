@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { resolve } from 'node:path'
+import { test } from 'node:test'
+import { describeConfig, readConfig } from '../../src/config.ts'
+import { VaultError } from '../../src/domain/errors.ts'
+
+/** The names of the variables that an environment is refused for, with what is said of each. */
+function problemsOf(environment: Record<string, string>): Record<string, string> {
+  try {
+    readConfig(environment)
+  } catch (error) {
+    if (!(error instanceof VaultError)) throw error
+    assert.equal(error.code, 'config.invalid')
+    return Object.fromEntries((error.facts.problems ?? []).map(({ field, message }) => [field, message]))
+  }
+  return {}
+}
+
+test('with no variable set every setting has its documented default', () => {
+  const config = readConfig({})
+  assert.equal(config.dataDir, resolve('vault-data'))
+  assert.equal(config.keysDir, resolve('vault-data-keys'))
+  assert.equal(config.host, '127.0.0.1')
+  assert.equal(config.port, 8080)
+  assert.equal(config.metricsPort, undefined)
+  assert.equal(config.readBudgetPerHour, 600)
+  assert.ok(Object.isFrozen(config))
+})
+
+test('the folder of keys follows the data folder unless it is set', () => {
+  assert.equal(readConfig({ VAULT_DATA_DIR: '/srv/vault' }).keysDir, '/srv/vault-keys')
+  assert.equal(readConfig({ VAULT_DATA_DIR: '/srv/vault/' }).keysDir, '/srv/vault-keys')
+  assert.equal(readConfig({ VAULT_DATA_DIR: '/srv/vault', VAULT_KEYS_DIR: '/etc/keys' }).keysDir, '/etc/keys')
+})
+
+test('an empty variable counts as absent, and other programs’ and the tests’ variables are left alone', () => {
+  const config = readConfig({ VAULT_PORT: '', VAULT_TEST_REQUIRE: 'all', PATH: '/bin', port: '1' })
+  assert.equal(config.port, 8080)
+})
+
+test('all problems are reported at once, unknown names among them', () => {
+  const problems = problemsOf({
+    VAULT_PORT: '70000',
+    VAULT_READ_BUDGET: 'many',
+    VAULT_LOG_LEVEL: 'loud',
+    VAULT_UPLOAD_BUDGET_BYTES: '1',
+    VAULT_DATA_DIRECTORY: '/x',
+  })
+  assert.deepEqual(Object.keys(problems).sort(), [
+    'VAULT_DATA_DIRECTORY',
+    'VAULT_LOG_LEVEL',
+    'VAULT_PORT',
+    'VAULT_READ_BUDGET',
+    'VAULT_UPLOAD_BUDGET_BYTES',
+  ])
+  assert.match(problems['VAULT_UPLOAD_BUDGET_BYTES'] ?? '', /at least 33554432/)
+})
+
+test('numbers are whole decimals and nothing else', () => {
+  for (const value of ['1e3', '0x50', '-1', ' 80', '80.5', 'NaN', '٨٠']) {
+    assert.deepEqual(Object.keys(problemsOf({ VAULT_PORT: value })), ['VAULT_PORT'], value)
+  }
+})
+
+test('the metrics listener is off, on a free port, or on a port', () => {
+  assert.equal(readConfig({ VAULT_METRICS_PORT: 'off' }).metricsPort, undefined)
+  assert.equal(readConfig({ VAULT_METRICS_PORT: '0' }).metricsPort, 0)
+  assert.equal(readConfig({ VAULT_METRICS_PORT: '9464' }).metricsPort, 9464)
+  assert.deepEqual(Object.keys(problemsOf({ VAULT_METRICS_PORT: 'on' })), ['VAULT_METRICS_PORT'])
+})
+
+test('no refusal quotes a value: a secret may have been put into the wrong variable', () => {
+  const secret = 'hunter2-hunter2'
+  const names = ['VAULT_PORT', 'VAULT_METRICS_PORT', 'VAULT_READ_BUDGET', 'VAULT_LOG_LEVEL', 'VAULT_PASSPHRASE']
+  for (const name of names) {
+    const problems = problemsOf({ [name]: secret })
+    assert.deepEqual(Object.keys(problems), [name])
+    assert.ok(!JSON.stringify(problems).includes(secret))
+  }
+})
+
+test('the reference to a secret is shown as set or not set, never as what it is', () => {
+  const shown = describeConfig(readConfig({ VAULT_KEYRING_PASSPHRASE_FILE: '/run/secrets/passphrase' }))
+  assert.equal(shown.VAULT_KEYRING_PASSPHRASE_FILE, '[set]')
+  assert.ok(!JSON.stringify(shown).includes('/run/secrets'))
+  assert.equal(describeConfig(readConfig({})).VAULT_KEYRING_PASSPHRASE_FILE, '[not set]')
+})
+
+test('what is shown, read again, gives the same settings', () => {
+  const shown: Record<string, string> = { ...describeConfig(readConfig({ VAULT_PORT: '0', VAULT_METRICS_PORT: '0' })) }
+  delete shown['VAULT_KEYRING_PASSPHRASE_FILE']
+  assert.deepEqual(readConfig(shown), readConfig({ VAULT_PORT: '0', VAULT_METRICS_PORT: '0' }))
+})
