@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { loadTenants } from '../../src/adapters/file-tenants.ts'
 import type { Caller, Reason } from '../../src/domain/caller.ts'
 import type { CaseReference, PersonId, TenantId } from '../../src/domain/ids.ts'
 import { type Action, actions, decide, matrix, type Role, roles } from '../../src/domain/permission.ts'
@@ -121,9 +123,25 @@ for (const [at, tenant] of tenants.entries()) {
   })
 }
 
-test('the committed role matrix is what decide answers today', () => {
+/** The tenants that ship, in the order of the tables here. */
+async function shipped(): Promise<readonly Tenant[]> {
+  const loaded = await loadTenants(fileURLToPath(new URL('../../infra/tenants', import.meta.url)))
+  return names.flatMap(id => [...loaded.values()].filter(tenant => tenant.id === id))
+}
+
+test('the tenants that ship have the purposes, roles and support rule that were agreed with them', async () => {
+  const facts = ({ id, purposes: listed, roles: used, support }: Tenant) => ({
+    id,
+    purposes: listed,
+    roles: [...used].sort(),
+    support,
+  })
+  assert.deepEqual((await shipped()).map(facts), tenants.map(facts))
+})
+
+test('the committed role matrix is what decide answers today', async () => {
   const at = new URL('../repo/role-matrix.txt', import.meta.url)
-  const table = expandMatrix(tenants)
+  const table = expandMatrix(await shipped())
   if (process.env.UPDATE_TABLES === '1') writeFileSync(at, table)
   assert.equal(table, readFileSync(at, 'utf8'), 'review the difference, then write it with UPDATE_TABLES=1')
 })
