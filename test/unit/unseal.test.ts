@@ -141,10 +141,9 @@ test('a read-ahead that nobody asks anything of fails silently and ends its read
   const sample = await sealRandom(keyring, F)
   const failing: OpenBlob = {
     ...blobOf(sample.body),
-    // biome-ignore lint/correctness/useYield: the store fails before its first byte.
-    async *read() {
-      throw new VaultError('blobs.unavailable')
-    },
+    read: () => ({
+      [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new VaultError('blobs.unavailable')) }),
+    }),
   }
   await using body = readAhead(failing, sample.document, 0, F, never)
   await new Promise(resolve => {
