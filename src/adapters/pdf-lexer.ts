@@ -116,6 +116,8 @@ export class PdfLexer {
     if (this.at - start > 512) throw broken('name')
     const raw = this.bytes.toString('latin1', start, this.at)
     if (!raw.includes('#')) return raw
+    // A name that ends early for a reader written in C would be another name there.
+    if (raw.includes('#00')) throw broken('name')
     return raw.replace(/#([0-9A-Fa-f]{2})/g, (_: string, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   }
 

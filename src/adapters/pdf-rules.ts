@@ -92,7 +92,8 @@ function refuseActions(graph: Graph, dict: PdfDict): void {
   for (const kind of graph.names(dict.get('S'))) if (refusedActions.has(kind)) throw active(kind)
   for (const key of ['A', 'PA', 'Next', 'OpenAction']) {
     // Fonts, structure elements and outlines have these keys too, for things that have no kind and so are no action.
-    for (const found of graph.flat(dict.get(key))) {
+    const held = key === 'Next' ? graph.flat(dict.get(key)) : graph.all(dict.get(key))
+    for (const found of held) {
       if (isDict(found) && (found.has('S') || key === 'OpenAction')) refuseAction(graph, found, key)
     }
   }
