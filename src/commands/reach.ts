@@ -28,6 +28,18 @@ export async function reachVault(config: Config): Promise<OpenVault | { readonly
   }
 }
 
+/**
+ * Opens the vault of the data folder for a command that works beside no other.
+ * @throws {VaultError} ledger.unavailable - there is no vault, or one is running: in words
+ */
+export async function openHere(config: Config, command: string): Promise<OpenVault> {
+  const reached = await reachVault(config)
+  if (!('runningAt' in reached)) return reached
+  throw new VaultError('ledger.unavailable', {
+    detail: `a vault is running on this data folder: stop it for ${command}`,
+  })
+}
+
 /** @throws {VaultError} credential.invalid - not a credential in force */
 export async function callerOf(vault: Vault, credential: string): Promise<Caller> {
   const caller = await vault.identity.identify(credential, `command-${vault.instance}`)
