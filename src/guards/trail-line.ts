@@ -22,7 +22,7 @@ export interface Call {
 export interface LineSetting extends Placing {
   readonly instance: string
   /** Told once, with what the store holds and should not; every append of this process ends there. */
-  diverged(error: VaultError): void
+  readonly diverged: (error: VaultError) => void
 }
 
 export const maxBatchEntries = 512

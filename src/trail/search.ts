@@ -47,6 +47,8 @@ export interface TrailPage {
 const maxExamined = 10_000
 const batchesAtOnce = 16
 
+type Searched = Pick<Vault, 'trail' | 'batches' | 'tenants' | 'denials' | 'clock' | 'log'>
+
 /**
  * Entries of the caller's tenant, newest first, later years before earlier ones: all of them, those of the named case, or the
  * caller's own, as the role says. Examines at most 10,000 entries, so a page may be short, or empty, and still have a next.
@@ -56,7 +58,7 @@ const batchesAtOnce = 16
  * @throws {VaultError} trail.unavailable - the read could not be put on record, or the store did not answer
  * @throws {VaultError} trail.diverged - a stored batch or entry is not what the vault writes
  */
-export async function readTrail(vault: Vault, caller: Caller, input: TrailSearch): Promise<TrailPage> {
+export async function readTrail(vault: Searched, caller: Caller, input: TrailSearch): Promise<TrailPage> {
   const { filter, reason } = input
   const { grant, scope } = await admit(vault, caller, {
     action: 'trail.read',
@@ -131,7 +133,7 @@ function visibleTo(scope: Scope, caller: Caller, reason: Reason): Matches {
   }
 }
 
-async function search(vault: Vault, caller: Caller, scope: Scope, input: TrailSearch): Promise<TrailPage> {
+async function search(vault: Searched, caller: Caller, scope: Scope, input: TrailSearch): Promise<TrailPage> {
   const tenant = tenantOf(vault, caller).id
   const matches = matcher(input.filter, scope, caller, input.reason)
   const limit = Math.min(input.limit, limits.page.maxItems)
@@ -157,7 +159,7 @@ async function search(vault: Vault, caller: Caller, scope: Scope, input: TrailSe
 }
 
 /** The batches that hold an entry below index `before`, newest first. */
-async function* batchesBelow({ batches }: Vault, log: string, before: number): AsyncGenerator<TrailBatch> {
+async function* batchesBelow({ batches }: Searched, log: string, before: number): AsyncGenerator<TrailBatch> {
   const newest = before === Infinity ? await batches.tail(log) : await batches.holding(log, Math.max(before - 1, 0))
   if (!newest || before === 0) return
   yield newest
