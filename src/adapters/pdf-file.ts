@@ -33,7 +33,7 @@ export function readPdfFile(bytes: Buffer, allowance: Allowance): PdfFile {
   if (sections.trailers.some(trailer => (trailer.get('Encrypt') ?? null) !== null)) {
     throw new PdfRefusal('file.encrypted', 'Encrypt')
   }
-  refuseHiddenObjects(bytes, sections.keywords)
+  refuseHiddenObjects(bytes, sections.keywords, allowance)
   const inner = sections.objects.flatMap(each => objectsInside(each, allowance))
   return { objects: [...sections.objects, ...inner], trailers: sections.trailers }
 }
@@ -150,9 +150,10 @@ function refuseTail(bytes: Buffer): void {
 }
 
 /** An `n g obj` that this order did not come by, in a stream, a string or a comment: a table could lead a reader there. */
-function refuseHiddenObjects(bytes: Buffer, known: ReadonlySet<number>): void {
+function refuseHiddenObjects(bytes: Buffer, known: ReadonlySet<number>, allowance: Allowance): void {
   for (let at = bytes.indexOf('obj'); at !== -1; at = bytes.indexOf('obj', at + 3)) {
     if (known.has(at)) continue
+    allowance.checkTime()
     const before = bytes.toString('latin1', Math.max(0, at - 400), at).replace(/%[^\r\n]*[\r\n]/g, ' ')
     if (/\d[\0\t\n\f\r ]+\d+[\0\t\n\f\r ]*$/.test(before)) throw broken('hidden-object')
   }

@@ -135,24 +135,32 @@ function runsOf(packed: Buffer): number {
   return size
 }
 
+/** ISO 32000-1, 7.4.2 and 7.4.3. */
 function decodeAscii(filter: string, body: Buffer): Buffer {
-  const text = body.toString('latin1').replace(/[\0\t\n\f\r ]+/g, '')
-  if (filter === 'ASCIIHexDecode' || filter === 'AHx') return Buffer.from(text.split('>')[0] ?? '', 'hex')
-  const digits = text.replace(/^<~/, '').split('~')[0] ?? ''
-  const out = Buffer.alloc(digits.length * 4)
-  let length = 0
-  for (let at = 0; at < digits.length; ) {
-    if (digits[at] === 'z') {
+  if (filter === 'ASCIIHexDecode' || filter === 'AHx') {
+    return Buffer.from((body.toString('latin1').split('>')[0] ?? '').replace(/[\0\t\n\f\r ]+/g, ''), 'hex')
+  }
+  const out = Buffer.alloc(body.length * 4 + 4)
+  let [length, word, digits] = [0, 0, 0]
+  for (const byte of body) {
+    if (byte === 0x7e) break
+    if (byte <= 0x20) continue
+    if (byte === 0x7a && digits === 0) {
       length += 4
-      at += 1
       continue
     }
-    const group = digits.slice(at, at + 5)
-    const word = Array.from(group.padEnd(5, 'u')).reduce((sum, sign) => sum * 85 + sign.charCodeAt(0) - 33, 0)
-    if (!/^[!-u]+$/.test(group) || word > 0xffff_ffff) throw new PdfRefusal('file.broken', 'ascii85')
-    out.writeUInt32BE(word, length)
-    length += group.length - 1
-    at += 5
+    if (byte < 0x21 || byte > 0x75) throw new PdfRefusal('file.broken', 'ascii85')
+    word = word * 85 + byte - 0x21
+    digits += 1
+    if (digits < 5) continue
+    if (word > 0xffff_ffff) throw new PdfRefusal('file.broken', 'ascii85')
+    length = out.writeUInt32BE(word, length)
+    word = digits = 0
+  }
+  if (digits > 1) {
+    for (let missing = digits; missing < 5; missing++) word = word * 85 + 84
+    out.writeUInt32BE(Math.min(word, 0xffff_ffff), length)
+    length += digits - 1
   }
   return out.subarray(0, length)
 }

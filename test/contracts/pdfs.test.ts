@@ -71,7 +71,7 @@ function pdfsContract(name: string, make: () => Pdfs): void {
   })
 }
 
-suite('the child process', () => {
+suite('the child process', { skip: process.platform === 'linux' ? false : 'reads /proc' }, () => {
   test('a child that is killed in the middle of a check is a refusal, not a hang', async () => {
     await using pdfs = new ChildPdfs()
     await pdfs.warm()
@@ -107,9 +107,43 @@ suite('the child process', () => {
     await pdfs.warm()
     const [child] = childrenOf(process.pid)
     assert.equal(readFileSync(`/proc/${child}/environ`, 'latin1'), '')
-    const args = readFileSync(`/proc/${child}/cmdline`, 'latin1').split('\0')
+    const args = argumentsOf(child)
     assert.ok(args.includes('--permission') && args.some(arg => arg.startsWith('--max-old-space-size=')))
-    assert.equal(readFileSync(`/proc/${child}/limits`, 'latin1').match(/Max core file size +(\d+)/)?.[1], '0')
+    assert.ok(
+      args.filter(arg => !arg.startsWith('-')).every(arg => arg === process.execPath || arg.endsWith('pdf-child.ts')),
+    )
+  })
+
+  test('a child has little memory to ask for, and leaves no core dump', async () => {
+    await using pdfs = new ChildPdfs()
+    await pdfs.warm()
+    const limits = readFileSync(`/proc/${childrenOf(process.pid)[0]}/limits`, 'latin1')
+    assert.equal(/Max core file size +(\S+)/.exec(limits)?.[1], '0')
+    assert.equal(/Max data size +(\S+)/.exec(limits)?.[1], '1200000000')
+  })
+
+  test('under the flags of a child no file, network, process, thread or write is to be had', async () => {
+    await using pdfs = new ChildPdfs()
+    await pdfs.warm()
+    const flags = argumentsOf(childrenOf(process.pid)[0]).slice(1, -1)
+    const program = `
+      const attempts = {
+        read: () => require('node:fs').readFileSync('/etc/passwd'),
+        write: () => require('node:fs').writeFileSync(${JSON.stringify(adapter)}, ''),
+        list: () => require('node:fs').readdirSync('/'),
+        process: () => require('node:child_process').execFileSync('true'),
+        thread: () => new (require('node:worker_threads').Worker)('1', { eval: true }),
+      }
+      for (const [name, attempt] of Object.entries(attempts)) {
+        try { attempt(); console.log(name, 'allowed') } catch (error) { console.log(name, error.code) }
+      }
+      require('node:net').connect(9, '127.0.0.1').on('error', error => console.log('network', error.code))`
+    const out = execFileSync(process.execPath, [...flags, '--eval', program], { encoding: 'utf8', env: {} })
+    const lines = out.trim().split('\n')
+    assert.deepEqual(
+      lines,
+      ['read', 'write', 'list', 'process', 'thread', 'network'].map(name => `${name} ERR_ACCESS_DENIED`),
+    )
   })
 
   test('an idle child does not keep the vault from ending, and ends with it', () => {
@@ -155,6 +189,10 @@ const papers = fileURLToPath(new URL('../support/broken-pdfs.ts', import.meta.ur
 
 function childrenOf(pid: number): readonly number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim().split(' ').filter(Boolean).map(Number)
+}
+
+function argumentsOf(pid: number | undefined): readonly string[] {
+  return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').filter(Boolean)
 }
 
 /** Returns when the process is gone, and throws when it is not within the time. */
