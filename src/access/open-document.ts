@@ -1,6 +1,7 @@
 import type { Caller, Reason } from '../domain/caller.ts'
 import { type StoredDocument, wrappedKeyId } from '../domain/document.ts'
-import { VaultError } from '../domain/errors.ts'
+import { type ErrorCode, VaultError } from '../domain/errors.ts'
+import type { Grant } from '../domain/grant.ts'
 import type { DocumentId, TenantId } from '../domain/ids.ts'
 import { documentContext } from '../domain/key-context.ts'
 import { fileExtensions, type MediaKind } from '../domain/media.ts'
@@ -8,7 +9,7 @@ import { isAssigned } from '../domain/review.ts'
 import { isVisible } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
-import { type OpenBytes, type Opening, unseal } from '../guards/unseal.ts'
+import { type Opening, unseal } from '../guards/unseal.ts'
 import type { Placed, Vault } from '../guards/vault.ts'
 import { type AskedRange, type ByteRange, etagOf, matches, resolveRange } from './byte-range.ts'
 import { type Ciphertext, fetchCiphertext } from './ciphertext.ts'
@@ -70,62 +71,84 @@ export async function openDocument(vault: Vault, caller: Caller, input: OpenInpu
   const stored = document?.state === 'stored' ? document : undefined
   const range = stored && resolveRange(stored.plaintextBytes, etagOf(stored), input.range, input.ifRange)
   let ciphertext: Ciphertext | undefined
+  const { grant } = await admit(vault, caller, {
+    action: `document.open.${input.rendition}` as Opening,
+    resource: {
+      known: document !== undefined,
+      unknownCode: 'document.unknown',
+      assigned: isAssigned(review, caller.id, vault.clock.nowMs()),
+    },
+    reason: input.reason,
+    document: input.id,
+    ...(document ? { subject: document.subject } : {}),
+    detail: { rendition: input.rendition, ...(range ? { from: range.start, to: range.end } : {}) },
+    refuse: async () => {
+      const refusal = refuseLook(input, stored, range) ?? (await refuseOverBudget(vault, caller))
+      // Ciphertext means nothing without its key, so it may be on its way while the intent is being written.
+      if (!refusal && stored && range && wantsBytes(input, stored)) {
+        ciphertext = fetchCiphertext(vault.blobs, stored, range, input.signal)
+      }
+      return refusal
+    },
+  }).catch(error => freeAndThrow(ciphertext, error))
   try {
-    const { grant } = await admit(vault, caller, {
-      action: `document.open.${input.rendition}` as Opening,
-      resource: {
-        known: document !== undefined,
-        unknownCode: 'document.unknown',
-        assigned: isAssigned(review, caller.id, vault.clock.nowMs()),
-      },
-      reason: input.reason,
-      document: input.id,
-      ...(document ? { subject: document.subject } : {}),
-      detail: { rendition: input.rendition, ...(range ? { from: range.start, to: range.end } : {}) },
-      refuse: async () => {
-        const refusal = refuseLook(input, stored, range) ?? (await refuseOverBudget(vault, caller))
-        // Ciphertext means nothing without its key, so it may be on its way while the intent is being written.
-        if (!refusal && stored && range && wantsBytes(input, stored)) {
-          ciphertext = fetchCiphertext(vault.blobs, stored, range, input.signal)
-        }
-        return refusal
-      },
-    })
+    if (!stored || !range) throw new VaultError('document.purged')
+    return await deliver(vault, grant, tenant.id, input, stored, range, ciphertext)
+  } catch (error) {
+    await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
+    return await freeAndThrow(ciphertext, error)
+  }
+}
+
+async function freeAndThrow(ciphertext: Ciphertext | undefined, error: unknown): Promise<never> {
+  await ciphertext?.[Symbol.asyncDispose]()
+  throw error
+}
+
+async function deliver(
+  vault: Vault,
+  grant: Grant<Opening>,
+  tenant: TenantId,
+  input: OpenInput,
+  before: StoredDocument,
+  range: ByteRange,
+  ciphertext: Ciphertext | undefined,
+): Promise<Content | Unchanged> {
+  const { current, edks } = await readAgain(vault, tenant, before)
+  const { log, index, id, leafHash } = grant.intent
+  const facts = { etag: etagOf(current), receipt: { log, index, id, leafHash } }
+  const place = { rendition: input.rendition, from: range.start, to: range.end }
+  if (matches(facts.etag, input.ifNoneMatch)) {
+    await close(vault, grant, { out: 'done', detail: { ...place, bytes: 0 } })
+    return { kind: 'not-modified', ...facts }
+  }
+  // The expected context: the credential's tenant, the path's document, the row's subject.
+  const context = documentContext({ tenant, subject: current.subject, document: input.id })
+  const opened =
+    ciphertext && (await unseal(vault, grant, { document: current, edks, context, body: await ciphertext.body }))
+  let why: ErrorCode | 'client-gone' = 'client-gone'
+  async function* bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     try {
-      const { current, edks } = await readAgain(vault, tenant.id, input.id, stored)
-      if (!range) throw new VaultError('range.not-satisfiable')
-      const facts = { etag: etagOf(current), receipt: receiptOf(grant.intent) }
-      const done = async ({ complete, bytes }: { complete: boolean; bytes: number }): Promise<void> => {
-        const outcome = complete ? ({ out: 'done' } as const) : ({ out: 'broken', why: 'client-gone' } as const)
-        const detail = { rendition: input.rendition, from: range.start, to: range.end, bytes }
-        await close(vault, grant, { ...outcome, detail })
-      }
-      if (matches(facts.etag, input.ifNoneMatch)) {
-        await done({ complete: true, bytes: 0 })
-        return { kind: 'not-modified', ...facts }
-      }
-      const opened = ciphertext && (await openBytes(vault, grant, tenant.id, input.id, current, edks, ciphertext))
-      return {
-        kind: 'content',
-        media: current.media,
-        fileName: `${current.type}-${current.id}.${fileExtensions[current.media]}`,
-        sizeBytes: current.plaintextBytes,
-        ...facts,
-        ...range,
-        bytes: opened ?? nothing(),
-        finish: finishOnce(async delivered => {
-          await opened?.[Symbol.asyncDispose]()
-          await ciphertext?.[Symbol.asyncDispose]()
-          await done(delivered)
-        }),
-      }
+      if (opened) yield* opened
     } catch (error) {
-      await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
+      why = codeOf(error)
       throw error
     }
-  } catch (error) {
-    await ciphertext?.[Symbol.asyncDispose]()
-    throw error
+  }
+  return {
+    kind: 'content',
+    media: current.media,
+    fileName: `${current.type}-${current.id}.${fileExtensions[current.media]}`,
+    sizeBytes: current.plaintextBytes,
+    ...facts,
+    ...range,
+    bytes: bytes(),
+    finish: finishOnce(async delivered => {
+      await opened?.[Symbol.asyncDispose]()
+      await ciphertext?.[Symbol.asyncDispose]()
+      const outcome = delivered.complete ? ({ out: 'done' } as const) : ({ out: 'broken', why } as const)
+      await close(vault, grant, { ...outcome, detail: { ...place, bytes: delivered.bytes } })
+    }),
   }
 }
 
@@ -144,34 +167,15 @@ function wantsBytes(input: OpenInput, stored: StoredDocument): boolean {
 }
 
 /** State and wrapped key as they are after the intent is durable. */
-async function readAgain(vault: Vault, tenant: TenantId, id: DocumentId, before: StoredDocument | undefined) {
-  if (!before) throw new VaultError('document.purged')
+async function readAgain(vault: Vault, tenant: TenantId, before: StoredDocument) {
   const [current, key] = await Promise.all([
-    vault.ledger.findDocument(tenant, id),
+    vault.ledger.findDocument(tenant, before.id),
     vault.wrappedKeys.get(wrappedKeyId(before.messageId)),
   ])
   if (current?.state !== 'stored') throw new VaultError('document.purged')
   if (!key) throw new VaultError('keys.refused')
   return { current, edks: key.edks }
 }
-
-/** The expected context is made of the credential's tenant, the path's document and the row's subject. */
-async function openBytes(
-  vault: Vault,
-  grant: Parameters<typeof unseal>[1],
-  tenant: TenantId,
-  id: DocumentId,
-  document: StoredDocument,
-  edks: Parameters<typeof unseal>[2]['edks'],
-  ciphertext: Ciphertext,
-): Promise<OpenBytes> {
-  const context = documentContext({ tenant, subject: document.subject, document: id })
-  return unseal(vault, grant, { document, edks, context, body: await ciphertext.body })
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}
-
-const receiptOf = ({ log, index, id, leafHash }: Placed): Placed => ({ log, index, id, leafHash })
 
 /** Later calls wait for the first and do nothing themselves. */
 function finishOnce<Input>(finish: (input: Input) => Promise<void>): (input: Input) => Promise<void> {
