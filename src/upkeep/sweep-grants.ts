@@ -1,6 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import { type Entry, type EntryDraft, parseEntry } from '../domain/entry.ts'
 import { parseTenantId } from '../domain/ids.ts'
+import { observe } from '../guards/admit.ts'
 import { entriesOf } from '../guards/entry-bundle.ts'
 import type { Vault } from '../guards/vault.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
@@ -67,6 +68,7 @@ async function mark(vault: Vault, owner: string, open: OpenIntents): Promise<num
   if (stale.length === 0) return 0
   const tenant = owner === '_vault' ? undefined : parseTenantId(owner)
   const caller = upkeepCaller(vault, 'sweep-grants', tenant)
+  await observe(vault, caller, { action: 'grant.sweep', resource: { known: true }, detail: { n: stale.length } })
   for (let at = 0; at < stale.length; at += 256) {
     const some = stale.slice(at, at + 256)
     await vault.trail.append(some.map(entry => sweptDraft(entry, caller)))
