@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import { flushCompileCache } from 'node:module'
+import { flushCompileCache, getCompileCacheDir } from 'node:module'
+import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
 import { openVault } from '../compose.ts'
-import { type Config, readConfig } from '../config.ts'
+import { type Config, readConfig, shareCompiledCode } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId } from '../domain/ids.ts'
@@ -29,7 +30,10 @@ export const serve: Command = {
   ].join('\n'),
   async run(args) {
     parseArgs({ args: [...args], options: {}, strict: true })
-    return runUntilStopped(readConfig())
+    const config = readConfig()
+    const compiled = getCompileCacheDir()
+    if (compiled !== undefined) shareCompiledCode(dirname(compiled))
+    return runUntilStopped(config)
   },
 }
 
