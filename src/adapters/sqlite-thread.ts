@@ -102,16 +102,21 @@ export class SqliteThread implements AsyncDisposable {
     await this.#ask(file, { kind: 'empty-log' })
   }
 
-  /** Answers what was asked, closes the files and ends the thread; later calls fail as unavailable. */
+  /** Answers what was asked, closes the files and ends the thread, within 2 s; later calls fail as unavailable. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isGone) {
       this.#post()
       this.#isGone = true
       this.#worker.postMessage('close' satisfies ToWorker)
     }
-    const late = setTimeout(() => void this.#worker.terminate(), timeoutMs)
-    await this.#exited
-    clearTimeout(late)
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(() => {
+      // Not awaited: a thread that hangs in a system call ends only with it.
+      void this.#worker.terminate()
+      late.resolve()
+    }, timeoutMs)
+    await Promise.race([this.#exited, late.promise])
+    clearTimeout(timer)
   }
 
   #ask(file: SqliteFileName, question: Question): Promise<Reply> {

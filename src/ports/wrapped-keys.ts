@@ -23,7 +23,8 @@ export interface WrappedKey {
 /**
  * Wrapped data keys, in a store of their own: destroying a row is the erasure.
  *
- * @throws {VaultError} keys.unavailable - the store did not answer within 2 s
+ * @throws {VaultError} keys.unavailable - the store did not answer within 2 s, or could not empty its log yet: repeat
+ * @throws {VaultError} storage.full - no room for a write
  */
 export interface WrappedKeys {
   /** Once each: 'exists' leaves the row that is there. Durable when it resolves. */

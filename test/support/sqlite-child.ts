@@ -47,6 +47,8 @@ switch (task) {
       if ((await batches.insert(aBatch({ seq, first: seq, nonce }))) === 'inserted') say(String(seq))
     }
   }
+  default:
+    throw new Error('no such task')
 }
 
 function say(line: string): void {
