@@ -4,6 +4,7 @@ import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, Tenan
 import type { Change, Committed, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { ledgerFindersContract } from './ledger-finders.contract.ts'
+import { ledgerLeasesContract } from './ledger-leases.contract.ts'
 import {
   abandoned,
   aDesk,
@@ -275,33 +276,6 @@ export function ledgerContract(backing: string, open: (t: TestContext) => Promis
     assert.deepEqual(await ledger.findAnswer(answer.key), answer)
   })
 
-  promise('a lease is held by one until it ends, and its number grows with each change of holder', async ledger => {
-    assert.equal(await ledger.takeLease('sweep', 'a', 0, 10), 1)
-    assert.equal(await ledger.takeLease('sweep', 'b', 9, 10), undefined)
-    assert.equal(await ledger.takeLease('sweep', 'a', 9, 10), 1, 'renewed until 19')
-    assert.equal(await ledger.takeLease('sweep', 'b', 18, 10), undefined)
-    assert.equal(await ledger.takeLease('sweep', 'b', 19, 10), 2)
-    assert.equal(await ledger.takeLease('other', 'a', 19, 10), 1, 'leases have numbers of their own')
-  })
-
-  promise('a lease is dropped by its holder alone, and the number goes on', async ledger => {
-    await ledger.takeLease('sweep', 'a', 0, 10)
-    await ledger.dropLease('sweep', 'b')
-    assert.equal(await ledger.takeLease('sweep', 'b', 1, 10), undefined)
-    await ledger.dropLease('sweep', 'a')
-    await ledger.dropLease('sweep', 'a')
-    assert.equal(await ledger.takeLease('sweep', 'b', 1, 10), 2)
-  })
-
-  promise('of racers for a lease exactly one gets it', async ledger => {
-    const holders = Array.from({ length: 16 }, (_, i) => `h${i}`)
-    const numbers = await Promise.all(holders.map(holder => ledger.takeLease('sweep', holder, 0, 10)))
-    assert.deepEqual(
-      numbers.filter(number => number !== undefined),
-      [1],
-    )
-  })
-
   promise('the tenants are those that have a row of any kind', async ledger => {
     const rows = (tenant: string): Change[] => [
       { row: 'document', expected: 0, put: aDocument({ tenant: tenant as TenantId }) },
@@ -316,4 +290,5 @@ export function ledgerContract(backing: string, open: (t: TestContext) => Promis
   })
 
   ledgerFindersContract(backing, open)
+  ledgerLeasesContract(backing, open)
 }

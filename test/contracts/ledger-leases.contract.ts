@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Ledger } from '../../src/ports/ledger.ts'
+
+/** Leases and their fencing numbers: a part of what every Ledger promises. */
+export function ledgerLeasesContract(backing: string, open: (t: TestContext) => Promise<Ledger>): void {
+  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
+    test(`${backing}: ${title}`, async t => run(await open(t)))
+
+  promise('a lease is held by one until it ends, and its number grows with each change of holder', async ledger => {
+    assert.equal(await ledger.takeLease('sweep', 'a', 0, 10), 1)
+    assert.equal(await ledger.takeLease('sweep', 'b', 9, 10), undefined)
+    assert.equal(await ledger.takeLease('sweep', 'a', 9, 10), 1, 'renewed until 19')
+    assert.equal(await ledger.takeLease('sweep', 'b', 18, 10), undefined)
+    assert.equal(await ledger.takeLease('sweep', 'b', 19, 10), 2)
+    assert.equal(await ledger.takeLease('other', 'a', 19, 10), 1, 'leases have numbers of their own')
+  })
+
+  promise('a lease is dropped by its holder alone, and the number goes on', async ledger => {
+    await ledger.takeLease('sweep', 'a', 0, 10)
+    await ledger.dropLease('sweep', 'b')
+    assert.equal(await ledger.takeLease('sweep', 'b', 1, 10), undefined)
+    await ledger.dropLease('sweep', 'a')
+    await ledger.dropLease('sweep', 'a')
+    assert.equal(await ledger.takeLease('sweep', 'b', 1, 10), 2)
+  })
+
+  promise('of racers for a lease exactly one gets it', async ledger => {
+    const holders = Array.from({ length: 16 }, (_, i) => `h${i}`)
+    const numbers = await Promise.all(holders.map(holder => ledger.takeLease('sweep', holder, 0, 10)))
+    assert.deepEqual(
+      numbers.filter(number => number !== undefined),
+      [1],
+    )
+  })
+}
