@@ -1,5 +1,11 @@
 import type { Caller } from '../domain/caller.ts'
-import { blobKeyOf, type DepositingDocument, type StoredDocument, wrappedKeyId } from '../domain/document.ts'
+import {
+  blobKeyOf,
+  type DepositingDocument,
+  type Document,
+  type StoredDocument,
+  wrappedKeyId,
+} from '../domain/document.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { DocumentId, ReviewId } from '../domain/ids.ts'
@@ -9,6 +15,7 @@ import type { Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { viewDocument } from '../domain/view.ts'
+import { abandonment } from '../guards/abandon.ts'
 import { codeOf, settle } from '../guards/admit.ts'
 import { edkDigest } from '../guards/fingerprints.ts'
 import { type Answered, type Claim, doneAnswer, openAnswer } from '../guards/idempotency.ts'
@@ -71,8 +78,7 @@ export async function sealFor(vault: Vault, grant: DepositGrant, paper: Paper): 
  * Commits the invisible row, the subject it counts against and the open answer, all or none.
  *
  * @param knownVersion of the subject, 0 to open it
- * @returns false when subject or answer moved meanwhile
- * @throws {VaultError} document.duplicate - another upload of the same file won
+ * @returns false when one of them moved meanwhile, or another upload of the same file was first
  */
 export async function announce(
   vault: Vault,
@@ -86,9 +92,22 @@ export async function announce(
     { row: 'document', expected: 0, put: document },
     openAnswer(claim, document.id, document.deadlineMs),
   ])
-  if (committed.done) return true
-  if (committed.change === 1) throw new VaultError('document.duplicate')
-  return false
+  return committed.done
+}
+
+/**
+ * Judges another upload of the same file for the same subject. One that ran out of time and was not swept yet makes way: the
+ * process that made it may be gone, and its client is the likeliest to send the file again.
+ *
+ * @throws {VaultError} document.duplicate - it is kept
+ * @throws {VaultError} ledger.conflict - it is under way, and nobody knows how it will end: safe to send again
+ */
+export async function makeWay(vault: Vault, grant: DepositGrant, other: Document): Promise<void> {
+  if (other.state !== 'depositing') throw new VaultError('document.duplicate')
+  if (other.deadlineMs > vault.clock.nowMs()) throw new VaultError('ledger.conflict', { retryAfterSeconds: 5 })
+  const { changes } = await abandonment(vault, other)
+  // Whoever else was first: what is there then is judged again.
+  await vault.ledger.commit(grant, changes)
 }
 
 /** Key and bytes, side by side, once the row that names them is durable. Both have ended when it resolves or rejects. */

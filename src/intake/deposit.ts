@@ -10,7 +10,7 @@ import { sha256Of, uploadMacOf } from '../guards/fingerprints.ts'
 import { type Answered, answerKeyOf, type Claim, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
-import { type Attempt, abandon, announce, publish, sealFor, store } from './attempt.ts'
+import { type Attempt, abandon, announce, makeWay, publish, sealFor, store } from './attempt.ts'
 import { type Inspected, inspect } from './inspect.ts'
 
 /** Uploads of one person at the same time count against one quota, so each may have to try again. */
@@ -108,7 +108,11 @@ async function begin(
       nowMs,
     )
     const uploadMac = await uploadMacOf(vault, tenant.id, subject.id, digest)
-    if (await vault.ledger.findUpload(tenant.id, subject.id, uploadMac)) throw new VaultError('document.duplicate')
+    const other = await vault.ledger.findUpload(tenant.id, subject.id, uploadMac)
+    if (other) {
+      await makeWay(vault, grant, other)
+      continue
+    }
     const claim = await claimOf(vault, tenant.id, key, fingerprint)
     if (attempt?.document.subject !== subject.id) {
       attempt = await sealFor(vault, grant, {

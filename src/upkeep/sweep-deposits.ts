@@ -2,6 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import { type AbandonedDocument, type DepositingDocument, type Document, wrappedKeyId } from '../domain/document.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
+import { abandonment } from '../guards/abandon.ts'
 import { admit, close, codeOf, settle } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
@@ -60,18 +61,7 @@ async function abandon(
   grant: Grant<'deposit.sweep'>,
   document: DepositingDocument,
 ): Promise<AbandonedDocument | undefined> {
-  const { deadlineMs: _, answerKey, ...kept } = document
-  const put: AbandonedDocument = {
-    ...kept,
-    state: 'abandoned',
-    abandonedAtMs: vault.clock.nowMs(),
-    version: document.version + 1,
-  }
-  const answer = await vault.ledger.findAnswer(answerKey)
-  const forgets = answer?.state === 'open' && answer.document === document.id
-  const committed = await vault.ledger.commit(grant, [
-    { row: 'document', expected: document.version, put },
-    ...(forgets ? [{ row: 'answer', expected: answer.version, forget: { key: answerKey } } as const] : []),
-  ])
-  return committed.done ? put : undefined
+  const { abandoned, changes } = await abandonment(vault, document)
+  const committed = await vault.ledger.commit(grant, changes)
+  return committed.done ? abandoned : undefined
 }

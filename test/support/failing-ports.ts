@@ -65,11 +65,23 @@ function watchPort(port: Watched, inner: object, at: AtCall): object {
       return async (...args: readonly unknown[]) => {
         await at({ port, name, at: 'before' })
         const result: unknown = await Reflect.apply(value, target, args)
+        if (name === 'blobs.open') return openedBlob(result as OpenBlob, at)
         await at({ port, name, at: 'after' })
-        return name === 'blobs.open' ? watchBlob(result as OpenBlob, at) : result
+        return result
       }
     },
   })
+}
+
+/** Opened and lost on the way is closed: the handle was nobody's. */
+async function openedBlob(blob: OpenBlob, at: AtCall): Promise<OpenBlob> {
+  try {
+    await at({ port: 'blobs', name: 'blobs.open', at: 'after' })
+    return watchBlob(blob, at)
+  } catch (error) {
+    await blob[Symbol.asyncDispose]()
+    throw error
+  }
 }
 
 function watchBlob(blob: OpenBlob, at: AtCall): OpenBlob {

@@ -7,7 +7,7 @@ export class TestClock implements Clock {
   speed = 1
 
   nowMs(): number {
-    return Date.now() + this.#aheadMs
+    return Date.now() + Math.floor(this.#aheadMs)
   }
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
