@@ -1,10 +1,12 @@
+import { parseArgs } from 'node:util'
 import { describeConfig, readConfig } from '../config.ts'
 import { type Command, exit, print } from './command.ts'
 
 export const showConfig: Command = {
   summary: 'print every setting in force; secrets show as [set]',
   help: 'Usage: config\n\nPrints every setting in force, or every problem of the environment (exit code 2).',
-  async run() {
+  async run(args) {
+    parseArgs({ args: [...args], options: {}, strict: true })
     for (const [name, value] of Object.entries(describeConfig(readConfig()))) print(`${name}=${value}`)
     return exit.ok
   },

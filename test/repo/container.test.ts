@@ -72,7 +72,7 @@ test('compiled code is made by the user who runs it, and the keys of that start 
 test('the health of the container is what /livez says, asked by Node itself', () => {
   const [check] = valuesOf('HEALTHCHECK')
   assert.match(check ?? '', /CMD \["node", "-e", "fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/)
-  assert.match(String(at(vault, 'healthcheck', 'test')), /^CMD,node,-e,fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/)
+  assert.match(JSON.stringify(at(vault, 'healthcheck', 'test')), /^\["CMD","node","-e","fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/)
 })
 
 test('it is started without a shell, so that SIGTERM reaches it, and has longer to stop than it needs', () => {
@@ -90,7 +90,7 @@ test('the container has no rights, a root that cannot be written, and no core du
   assert.equal(at(vault, 'ulimits', 'core'), '0')
   assert.deepEqual(at(vault, 'volumes'), ['data:/data', 'keys:/keys'])
   assert.deepEqual(Object.keys(at(compose, 'volumes') ?? {}), ['data', 'keys'])
-  assert.match(String(at(vault, 'tmpfs')), /^\/tmp:.*noexec,nosuid,nodev,size=/)
+  assert.match(JSON.stringify(at(vault, 'tmpfs')), /^\["\/tmp:.*noexec,nosuid,nodev,size=/)
   for (const name of ['privileged', 'cap_add', 'network_mode', 'pid', 'devices'])
     assert.equal(at(vault, name), undefined)
 })
