@@ -72,7 +72,7 @@ export class FileBlobs implements Blobs, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const shards = await Promise.allSettled(this.#shards.values())
     this.#shards.clear()
-    await Promise.all(shards.map(shard => (shard.status === 'fulfilled' ? shard.value.close() : undefined)))
+    await Promise.all(shards.map(async shard => (shard.status === 'fulfilled' ? shard.value.close() : undefined)))
   }
 
   async #write(path: string, shard: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {

@@ -44,6 +44,7 @@ export interface Sealed {
   readonly bodySha256: string
 }
 
+/** A paper that is there for its readers, from the last commit of its deposit on. */
 export interface StoredDocument extends DocumentCore, Attempt, Sealed {
   readonly state: 'stored'
   readonly storedAtMs: number
@@ -53,6 +54,7 @@ export interface StoredDocument extends DocumentCore, Attempt, Sealed {
   readonly trail: { readonly log: string; readonly index: number }
 }
 
+/** No read reaches it any more; key and body are being destroyed. */
 export interface PurgingDocument extends Omit<StoredDocument, 'state'> {
   readonly state: 'purging'
   readonly purgingSinceMs: number
@@ -80,6 +82,7 @@ export interface AbandonedDocument extends DocumentCore, Attempt {
   readonly abandonedAtMs: number
 }
 
+/** A paper in any state of its life; `documentMoves` says which state follows which. */
 export type Document = DepositingDocument | StoredDocument | PurgingDocument | PurgedDocument | AbandonedDocument
 export type DocumentState = Document['state']
 

@@ -9,7 +9,6 @@ export const errorCodes = [
   'request.method-not-allowed',
   'request.timeout',
   'request.headers-too-large',
-  'request.length-required',
   'body.malformed',
   'body.duplicate-key',
   'body.too-large',
@@ -21,7 +20,6 @@ export const errorCodes = [
   'multipart.malformed',
   'multipart.order',
   'multipart.parts',
-  'precondition.failed',
   'idempotency.missing',
   'idempotency.in-flight',
   'idempotency.conflict',
@@ -39,7 +37,6 @@ export const errorCodes = [
   'tenant.rule',
   'budget.reads',
   'budget.denials',
-  'budget.uploads',
   'capacity.no-slot',
   // papers
   'paper.type-not-allowed',
@@ -107,6 +104,7 @@ export interface Facts {
   readonly problems?: readonly { readonly field: string; readonly message: string }[]
 }
 
+/** What every room throws to the next one: a code, facts that may be told, and what caused it. */
 export class VaultError extends Error {
   readonly code: ErrorCode
   readonly facts: Facts

@@ -22,6 +22,7 @@ export function parseLogName(log: string): LogName | undefined {
   return { tenant, year: Number(year) }
 }
 
+/** The calendar year in UTC, which a log is named for. */
 export function utcYear(timeMs: number): number {
   return new Date(timeMs).getUTCFullYear()
 }

@@ -1,10 +1,12 @@
 /** What kinds of file the vault takes, and every limit it enforces: the one published table. */
 
+/** Every kind of file that is taken. */
 export const mediaKinds = ['image/jpeg', 'image/png', 'image/webp', 'application/pdf'] as const
 /** The media type as decided by content; the type a client declares is never used. */
 export type MediaKind = (typeof mediaKinds)[number]
 export type ImageKind = Exclude<MediaKind, 'application/pdf'>
 
+/** Every type of paper that any tenant may collect; each tenant names its own among them. */
 export const paperTypes = ['id', 'address', 'selfie', 'payment_ownership'] as const
 export type PaperType = (typeof paperTypes)[number]
 
@@ -13,6 +15,7 @@ export function mediaAllowed(type: PaperType, kind: MediaKind): boolean {
   return type !== 'selfie' || kind !== 'application/pdf'
 }
 
+/** What a served file is named with; the client's own name is never used. */
 export const fileExtensions: Readonly<Record<MediaKind, string>> = {
   'image/jpeg': 'jpg',
   'image/png': 'png',

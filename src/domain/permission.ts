@@ -44,6 +44,7 @@ const everyone = {
   admin: 'yes',
 } as const satisfies Row
 
+/** Which role may do what, and on which claim; a role that is not named in a row is denied. */
 // biome-ignore format: the table reads as a table, one action a line.
 export const matrix = {
   'document.deposit': { onboarding: 'yes' },
@@ -89,6 +90,7 @@ export const matrix = {
 } as const satisfies Record<string, Row>
 
 export type Action = keyof typeof matrix
+/** Every action, in the order of the table. */
 export const actions = Object.keys(matrix) as readonly Action[]
 
 /** What the rule needs to know of the thing asked for; absent claims count as false. */
@@ -102,8 +104,10 @@ export interface Resource {
   readonly due?: boolean
 }
 
+/** How much of a list is shown: all of it, or only what the cell of the role allows. */
 export type Scope = 'all' | 'own' | 'case' | 'self' | 'due'
 
+/** A right with the role and cell that gave it, or a refusal by its code. */
 export type Decision =
   | { readonly granted: true; readonly role: Role; readonly cell: Cell; readonly scope: Scope }
   | { readonly granted: false; readonly code: ErrorCode; readonly allowed?: readonly string[] }

@@ -26,6 +26,7 @@ export interface Desk {
   readonly version: number
 }
 
+/** Reason codes of a decision, a closed list: free text about a person has no place here. */
 export const approvalReasons = ['matches-subject', 'verified-with-issuer'] as const
 export const rejectionReasons = [
   'unreadable',
@@ -36,6 +37,7 @@ export const rejectionReasons = [
   'tampered',
   'not-a-document',
 ] as const
+/** Both lists together. */
 export const reviewReasons = [...approvalReasons, ...rejectionReasons] as const
 export type ReviewReason = (typeof reviewReasons)[number]
 

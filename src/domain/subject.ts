@@ -32,11 +32,13 @@ export const laterEventTypes = [
   'withdrawal.settled',
   'deletion.requested',
 ] as const
+/** An event that is known by name and not offered yet. */
 export interface LaterEvent {
   readonly type: (typeof laterEventTypes)[number]
   readonly atMs: number
 }
 
+/** Tiers are 0 to this. */
 export const maxTier = 9
 
 /**

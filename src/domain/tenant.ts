@@ -19,12 +19,14 @@ export interface Tenant {
   readonly support: { readonly rendition: 'none' | 'masked' }
 }
 
+/** Under which conditions a tenant collects one type of paper. */
 export interface PaperRule {
   readonly kinds: readonly string[]
   /** The subject's tier from which on it may be collected. */
   readonly minTier: number
 }
 
+/** Why a tenant does not take a paper: its code, and words for the uploader from the tenant's own promise. */
 export type PaperRefusal =
   | { readonly code: 'paper.type-not-allowed'; readonly allowed: readonly string[]; readonly detail: string }
   | { readonly code: 'paper.kind-not-allowed'; readonly allowed: readonly string[]; readonly detail: string }

@@ -29,12 +29,14 @@ export interface DocumentView {
 
 type Visible = Exclude<Document, { state: 'depositing' | 'abandoned' }>
 
+/** Whether any reader may learn that the row exists; a tombstone is visible, an attempt is not. */
 export function isVisible(document: Document | undefined): document is Visible {
   return document !== undefined && document.state !== 'depositing' && document.state !== 'abandoned'
 }
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
+/** The view of a paper; subject and review are told where the caller has them. */
 export function viewDocument(
   document: Visible,
   subject: Subject | undefined,
@@ -64,6 +66,7 @@ export function viewDocument(
   }
 }
 
+/** What leaves the vault about a subject. */
 export interface SubjectView {
   readonly reference: string
   /** The uuid under which the trail names this person. */
@@ -73,11 +76,13 @@ export interface SubjectView {
   readonly version: number
 }
 
+/** The view of a subject. */
 export function viewSubject(subject: Subject): SubjectView {
   const { reference, id, tier, version } = subject
   return { reference, id, tier, openedAt: iso(subject.openedAtMs), version }
 }
 
+/** What leaves the vault about a review. */
 export interface ReviewView {
   readonly id: string
   readonly document: string
@@ -103,6 +108,7 @@ export function viewReview(review: Review, nowMs: number): ReviewView {
   }
 }
 
+/** What leaves the vault about an API key; never its text or its hash. */
 export interface CallerView {
   readonly keyId: string
   readonly person: string
@@ -112,12 +118,14 @@ export interface CallerView {
   readonly revokedAt?: string
 }
 
+/** The view of an API key. */
 export function viewCaller(key: ApiKey): CallerView {
   const { keyId, person, kind, roles } = key
   const revoked = key.revokedAtMs === undefined ? {} : { revokedAt: iso(key.revokedAtMs) }
   return { keyId, person, kind, roles, createdAt: iso(key.createdAtMs), ...revoked }
 }
 
+/** One entry of the trail, with its place and its leaf. */
 export interface TrailItem {
   readonly log: string
   readonly index: number

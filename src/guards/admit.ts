@@ -26,6 +26,7 @@ export interface Ask<A extends Action> {
   readonly second?: Caller
 }
 
+/** Why a verb refuses, by its own rules, what the role table grants. */
 export interface Refusal {
   readonly code: ErrorCode
   readonly facts?: VaultError['facts']
@@ -228,11 +229,6 @@ export function requireLive(by: Grant | Settlement, allowed: readonly Action[]):
 /** False once the grant is settled or closed. */
 export function isLive(grant: Grant): boolean {
   return grants.get(grant)?.spent === false
-}
-
-/** Who the grant was given to. */
-export function holderOf(grant: Grant): Caller {
-  return holdOf(grant).caller
 }
 
 function holdOf(grant: Grant): Held {

@@ -45,6 +45,7 @@ export function plaintextBytesOf(layout: Layout): number {
   return (layout.frames - 1) * layout.frameBytes + layout.lastBytes
 }
 
+/** Bytes of the stored body: every frame with its header and tag. */
 export function bodyBytesOf(layout: Layout): number {
   return frameOffset(layout, layout.frames) + finalHeaderBytes + layout.lastBytes + tagBytes
 }
@@ -82,6 +83,7 @@ export function framesOf(layout: Layout, start: number, end: number): FrameRange
   return { first, last, start: frameOffset(layout, first), end: bodyEnd }
 }
 
+/** Bytes before the ciphertext of frame `sequence`, counted from 1. */
 export function headerLength(layout: Layout, sequence: number): number {
   return sequence === layout.frames ? finalHeaderBytes : regularHeaderBytes
 }

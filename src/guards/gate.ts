@@ -69,10 +69,10 @@ export function gate(ports: Ports): Ports {
 function behind<Port extends object>(inner: Port, over: Partial<Port>): Port {
   return new Proxy(inner, {
     get(target, name) {
-      const own = Reflect.get(over, name)
+      const own: unknown = Reflect.get(over, name)
       if (own !== undefined) return own
-      const value = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },
   })
 }

@@ -4,6 +4,7 @@ const suite = Buffer.from([0x04, 0x78])
 const deriveLabel = Buffer.concat([suite, Buffer.from('DERIVEKEY', 'ascii')])
 const commitLabel = Buffer.from('COMMITKEY', 'ascii')
 
+/** What one data key and one message id give. */
 export interface MessageKeys {
   /** 32 bytes, secret; in a buffer of its own, so that whoever asked can wipe it. */
   readonly contentKey: Buffer

@@ -31,6 +31,7 @@ export type BatchFault =
   | 'batch.root'
   | 'batch.frontier'
 
+/** The head of a log without a batch. */
 export function emptyHead(log: string, timeMs: number): Head {
   return { log, seq: -1, size: 0, frontier: [], root: emptyRoot, timeMs }
 }
@@ -80,6 +81,7 @@ export interface Followed {
   readonly entries: readonly Uint8Array[]
 }
 
+/** Judges one stored batch against the head before it: every fault that it has, and the head after it. */
 export function follow(head: Head, batch: TrailBatch): Followed {
   const faults: BatchFault[] = []
   const expect = (holds: boolean, fault: BatchFault): void => {

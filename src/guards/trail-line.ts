@@ -19,12 +19,14 @@ export interface Call {
   failed(error: VaultError): void
 }
 
+/** What a line of batches works with. */
 export interface LineSetting extends Placing {
   readonly instance: string
   /** Told once, with what the store holds and should not; every append of this process ends there. */
   readonly diverged: (error: VaultError) => void
 }
 
+/** A batch is closed at whichever of the two comes first; bytes count entries without their lengths. */
 export const maxBatchEntries = 512
 export const maxBatchBytes = 1024 * 1024
 const batchesAtOnce = 64
@@ -43,6 +45,7 @@ export class TrailLine {
   #queue: Call[] = []
   #head: Head | undefined
   #rivalry = 0
+  #hasJustWon = false
   #running: Promise<void> | undefined
 
   constructor(setting: LineSetting, tenant: TenantId | undefined) {
@@ -67,12 +70,14 @@ export class TrailLine {
       this.#queue = this.#queue.filter(call => !call.isSettled())
       if (this.#queue.length === 0) break
       try {
+        await this.#giveWay()
         await this.#round()
         failures = 0
       } catch (error) {
         await this.#afterFailure(error, failures++)
       }
     }
+    this.#hasJustWon = false
     this.#running = undefined
   }
 
@@ -91,11 +96,16 @@ export class TrailLine {
       call.placed(head.log, first)
       first += call.entries.length
     }
-    if (this.#rivalry > 0) {
-      this.#rivalry--
-      // Who has just won is the fastest to try again, and would starve the others.
-      await this.#setting.clock.sleep(Math.random() * maxGiveWayMs)
-    }
+    this.#hasJustWon = true
+  }
+
+  /** Who has just won is the fastest to try again, and would starve the others. */
+  async #giveWay(): Promise<void> {
+    const isOwed = this.#hasJustWon && this.#rivalry > 0
+    this.#hasJustWon = false
+    if (!isOwed) return
+    this.#rivalry--
+    await this.#setting.clock.sleep(Math.random() * maxGiveWayMs)
   }
 
   /** Places the batch and moves the head past it; false when another's batch was there first, which is then followed. */
@@ -224,6 +234,6 @@ export class TrailLine {
       for (const call of this.#queue) call.failed(refused)
     }
     if (failures === 0) log.warn('trail store failed', { code, ...(this.#tenant ? { tenant: this.#tenant } : {}) })
-    await clock.sleep(backoffMs(failures))
+    if (this.#isWanted()) await clock.sleep(backoffMs(failures))
   }
 }

@@ -6,6 +6,7 @@ import type { TrailBatch, TrailBatches } from '../ports/trail-batches.ts'
 /** The store promises to answer within 2 s; one that breaks even that is not waited for longer than this. */
 const storePatienceMs = 2_500
 
+/** What placing a batch needs. */
 export interface Placing {
   readonly batches: TrailBatches
   readonly clock: Clock

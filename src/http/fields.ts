@@ -33,7 +33,7 @@ export function parseQuery<Schema extends z.ZodType>(
 ): z.output<Schema> | undefined {
   const at = url.indexOf('?')
   if (at < 0 && !schema) return undefined
-  const sent: Record<string, string> = Object.create(null)
+  const sent = Object.create(null) as Record<string, string>
   for (const [name, value] of new URLSearchParams(at < 0 ? '' : url.slice(at + 1))) {
     if (name in sent) throw new VaultError('field.invalid', { field: 'query', detail: 'A parameter stands twice.' })
     sent[name] = value

@@ -10,6 +10,7 @@ export interface OpenBlob extends AsyncDisposable {
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+/** One stored blob, as a listing tells it. */
 export interface BlobFacts {
   readonly key: string
   readonly sizeBytes: number

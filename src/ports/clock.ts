@@ -1,3 +1,4 @@
+/** The time as this machine tells it; it may jump, and is no witness. */
 export interface Clock {
   /** Epoch milliseconds, UTC. */
   nowMs(): number

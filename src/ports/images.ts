@@ -1,5 +1,6 @@
 import type { ImageKind } from '../domain/media.ts'
 
+/** What a picture's header says of it; sides as they are stored, before orientation. */
 export interface ImageFacts {
   readonly kind: ImageKind
   readonly width: number
@@ -7,6 +8,7 @@ export interface ImageFacts {
   readonly frames: number
 }
 
+/** A picture written anew: pixels only, sides as they are shown. */
 export interface NormalisedImage {
   readonly kind: ImageKind
   readonly bytes: Uint8Array

@@ -4,6 +4,7 @@ import type { EncryptedDataKey } from './wrapped-keys.ts'
 
 export type { KeyContext }
 
+/** A data key, open and wrapped. */
 export interface DataKey {
   /** 32 bytes in a buffer of its own; whoever asked wipes it. */
   readonly plaintextKey: Uint8Array

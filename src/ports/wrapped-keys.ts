@@ -9,6 +9,7 @@ export interface EncryptedDataKey {
   readonly blob: Uint8Array
 }
 
+/** The wrapped data key of one document, one row of the store. */
 export interface WrappedKey {
   /** `doc/<messageId>`. */
   readonly id: string

@@ -20,6 +20,7 @@ export interface Neighbours {
   readonly after: string | undefined
 }
 
+/** Finds the logs of the same owner before and after `log`, by year. */
 export async function neighboursOf(batches: TrailBatches, log: string): Promise<Neighbours> {
   const name = parseLogName(log)
   const logs = name ? logsOf(await batches.logs(), name.tenant) : []

@@ -61,6 +61,8 @@ async function checkRow(
       return findings
     case 'purged':
       return findings
+    case 'purging':
+      break
     case 'stored':
       if (!(await vault.ledger.findReviewOf(tenant, document.id))) findings.push({ code: 'review.missing', ...which })
   }

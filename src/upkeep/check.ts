@@ -34,6 +34,7 @@ export interface CheckOptions {
   readonly counts: Counts
 }
 
+/** Counts that start from nothing. */
 export function noCounts(): Counts {
   return {
     tenants: 0,

@@ -72,7 +72,10 @@ test('compiled code is made by the user who runs it, and the keys of that start 
 test('the health of the container is what /livez says, asked by Node itself', () => {
   const [check] = valuesOf('HEALTHCHECK')
   assert.match(check ?? '', /CMD \["node", "-e", "fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/)
-  assert.match(JSON.stringify(at(vault, 'healthcheck', 'test')), /^\["CMD","node","-e","fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/)
+  assert.match(
+    JSON.stringify(at(vault, 'healthcheck', 'test')),
+    /^\["CMD","node","-e","fetch\('http:\/\/127\.0\.0\.1:8080\/livez'\)/,
+  )
 })
 
 test('it is started without a shell, so that SIGTERM reaches it, and has longer to stop than it needs', () => {

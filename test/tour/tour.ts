@@ -1,3 +1,4 @@
+import type { Entry } from '../../src/domain/entry.ts'
 import { drawAddressProof, drawIdCard, drawSelfie } from '../support/papers.ts'
 import { type RunningVault, startVault } from './running-vault.ts'
 import { type Answer, expect, Surprise, Teller } from './teller.ts'
@@ -18,7 +19,7 @@ interface DocumentView {
   readonly review: { readonly id: string }
 }
 interface TrailPage {
-  readonly items: readonly { readonly index: number; readonly entry: Readonly<Record<string, unknown>> }[]
+  readonly items: readonly { readonly index: number; readonly entry: Entry }[]
 }
 
 /** What the trail must tell at the end: which request, and what it says of it. */
@@ -216,18 +217,9 @@ async function readTrail(
   })
   const { items } = answer.json as TrailPage
   for (const { index, entry } of items.toReversed()) {
-    const {
-      ts,
-      act,
-      out,
-      why: reason = '',
-      actor,
-      case: about = '',
-    } = entry as Record<string, string | { readonly id: string }>
-    const who = typeof actor === 'object' ? actor.id : 'the vault'
-    teller.say(
-      `   ${String(index).padStart(3)} ${String(ts)} ${who} ${String(act)}: ${String(out)} ${String(reason)} ${String(about)}`.trimEnd(),
-    )
+    const { ts, actor, act, out, why: reason, case: about } = entry
+    const words = [String(index).padStart(3), ts, actor?.id ?? 'the vault', `${act}:`, out, reason, about]
+    teller.say(`   ${words.filter(word => word !== undefined).join(' ')}`)
   }
   for (const one of expected) {
     const found = items.some(

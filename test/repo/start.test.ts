@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { top } from './rules/source.ts'
+
+/** Loaded into the process and each of its threads: at its end it lists every file that was loaded as code, in any way. */
+const witness = `data:text/javascript,${encodeURIComponent(`
+  import { createRequire, registerHooks } from 'node:module'
+  const loaded = new Set()
+  registerHooks({ load: (url, context, next) => (loaded.add(url), next(url, context)) })
+  const { cache } = createRequire('file:///')
+  process.on('exit', () => process.stderr.write('\\n@loaded ' + JSON.stringify([...loaded, ...Object.keys(cache)]) + '\\n'))
+`)}`
+
+/** Starts the embedded vault, lets it listen, asks it something, stops it. @returns what it loaded */
+async function loadedByStart(): Promise<readonly string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'vault-start-'))
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
+  const environment = { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(folder, 'data') }
+  const child = spawn(process.execPath, ['--import', witness, `${top}src/main.ts`, 'serve'], { env: environment })
+  try {
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    for await (const line of createInterface({ input: child.stdout, signal: AbortSignal.timeout(30_000) })) {
+      const [, url] = /^listening on (\S+)$/.exec(line) ?? []
+      if (url === undefined) continue
+      assert.equal((await fetch(`${url}/readyz`)).status, 200)
+      break
+    }
+    child.kill('SIGTERM')
+    await once(child, 'close', { signal: AbortSignal.timeout(15_000) })
+    const lists = [...errors.matchAll(/^@loaded (.*)$/gm)]
+    return lists.flatMap(([, list = '[]']) => JSON.parse(list) as readonly string[])
+  } finally {
+    child.kill('SIGKILL')
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+test('the embedded start loads neither mongoose nor an AWS client, nor any file of the tests', async () => {
+  const loaded = await loadedByStart()
+  assert.ok(loaded.some(name => name.endsWith('/src/backing.ts')))
+  assert.ok(loaded.some(name => name.includes('/node_modules/express/')))
+  const foreign =
+    /node_modules\/(?:mongoose|mongodb|bson|@aws-sdk|@aws-crypto|@smithy)\/|\/adapters\/(?:mongo|s3|kms)-|\/test\//
+  assert.deepEqual(
+    loaded.filter(name => foreign.test(name)),
+    [],
+  )
+})
