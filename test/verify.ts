@@ -15,9 +15,12 @@ const licences = ['MIT', 'Apache-2.0', 'ISC', 'BSD-2-Clause', 'BSD-3-Clause', '0
 const licenceExceptions = ['@img/sharp-libvips']
 
 const steps: readonly Step[] = [
-  { name: 'format and lint', command: ['biome', 'ci', '--error-on-warnings', '.'] },
+  {
+    name: 'format and lint',
+    command: ['biome', 'ci', '--colors=off', '--diagnostic-level=warn', '--error-on-warnings', '.'],
+  },
   { name: 'types', command: ['tsc', '-p', '.'] },
-  { name: 'promises and types, by lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
+  { name: 'promises and types, by lint', command: ['oxlint', '--type-aware', '--deny-warnings', '--format=unix'] },
   { name: 'dead code', command: ['knip'] },
   {
     name: 'licences',
