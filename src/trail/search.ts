@@ -60,14 +60,15 @@ type Searched = Pick<Vault, 'trail' | 'batches' | 'tenants' | 'denials' | 'clock
  */
 export async function readTrail(vault: Searched, caller: Caller, input: TrailSearch): Promise<TrailPage> {
   const { filter, reason } = input
+  const refusal = refusePlace(caller.tenant, input)
   const { grant, scope } = await admit(vault, caller, {
     action: 'trail.read',
     resource: { known: true },
     reason,
     ...(filter.subject === undefined ? {} : { subject: filter.subject }),
     ...(filter.document === undefined ? {} : { document: filter.document }),
-    detail: detailOf(input),
-    refuse: () => refusePlace(caller.tenant, input),
+    detail: { ...detailOf(filter), ...(refusal ? {} : placeOf(input)) },
+    refuse: () => refusal,
   })
   const page = await search(vault, caller, scope, input).catch(async (error: unknown) => {
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
@@ -87,17 +88,19 @@ function refusePlace(tenant: TenantId | undefined, { log, before }: Partial<Trai
 }
 
 /** What was looked for is part of the record: codes, times and opaque ids. */
-function detailOf({ filter, log, before }: TrailSearch): Detail {
-  const { actor, act, out, fromMs, toMs } = filter
+function detailOf({ actor, act, out, fromMs, toMs }: TrailFilter): Detail {
   return {
     ...(actor === undefined ? {} : { actor }),
     ...(act === undefined ? {} : { act }),
     ...(out === undefined ? {} : { out }),
     ...(fromMs === undefined ? {} : { from: fromMs }),
     ...(toMs === undefined ? {} : { to: toMs }),
-    ...(log === undefined ? {} : { log }),
-    ...(before === undefined ? {} : { before }),
   }
+}
+
+/** Only of a place that is the vault's own: a guessed one is free text. */
+function placeOf({ log, before }: Partial<TrailPlace>): Detail {
+  return { ...(log === undefined ? {} : { log }), ...(before === undefined ? {} : { before }) }
 }
 
 type Matches = (entry: Entry) => boolean

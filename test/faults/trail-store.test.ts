@@ -156,10 +156,11 @@ test('whatever goes wrong between two writers and their store, each acknowledged
       const tenant = `run-${run++}`
       const stores = plans.map(plan => Object.assign(new FailingBatches(real), { inserts: plan.map(asFault) }))
       const writers = stores.map((store, i) => writerOn(t, store, { instance: `writer-${i}` }))
-      const appends = Array.from({ length: 24 }, (_, i) => writers[i % 2]?.append([draftOf(tenant, { detail: { i } })]))
+      const drafts = Array.from({ length: 12 }, (_, i) => draftOf(tenant, { detail: { i } }))
+      const appends = writers.flatMap(trail => drafts.map(draft => trail.append([draft])))
       const ended = Promise.allSettled(appends)
       for (const store of stores) await store.landLate()
-      const placed = (await ended).flatMap(end => (end.status === 'fulfilled' ? (end.value ?? []) : []))
+      const placed = (await ended).flatMap(end => (end.status === 'fulfilled' ? end.value : []))
       for (const store of stores) await store.landLate()
       await assertStandsOnce(real, placed)
       const [report] = await verifyLogs(real, { owner: tenant })
