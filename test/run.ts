@@ -36,7 +36,10 @@ async function work(queue: Iterator<[number, string]>, scratch: string, results:
 }
 
 function selectFiles(filters: readonly string[]): string[] {
-  const rank = (file: string) => (order.indexOf(file.split('/')[1] ?? '') + order.length) % (order.length + 1)
+  const rank = (file: string) => {
+    const at = order.indexOf(file.split('/')[1] ?? '')
+    return at === -1 ? order.length : at
+  }
   return globSync('test/**/*.test.ts')
     .map(file => file.replaceAll('\\', '/'))
     .filter(file => !file.startsWith('test/bench/'))
