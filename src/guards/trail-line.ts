@@ -116,6 +116,8 @@ export class TrailLine {
     if (end === 'other') {
       this.#rivalry = rivalryBatches
       this.#head = await this.#catchUp(head)
+      // A store may show one batch by its number before it shows it in a range.
+      if (this.#head.seq === head.seq) await this.#setting.clock.sleep(backoffMs(0))
     }
     return end === 'own'
   }
