@@ -33,26 +33,25 @@ export function makeApp(door: Door, routes: readonly Route[]): Express {
 
 /** Request id, the end of the exchange, and the one log line. */
 function begin(door: Door): RequestHandler {
-  const { log } = door.vault
   return (req, res, next) => {
     const requestId = newUuid7()
-    const startedMs = performance.now()
-    const exchange = { requestId, startedMs, abort: door.inFlight.follow(res), route: '(none)' }
-    beginExchange(res, exchange)
+    const abort = door.inFlight.follow(res, () => logRequest(door, req, res))
+    beginExchange(res, { requestId, startedMs: performance.now(), abort, route: '(none)' })
     res.setHeader('Vault-Request-Id', requestId)
     res.setHeader('Cache-Control', 'no-store')
     lingerThenClose(req, res, door.timeouts.lingerMs)
-    res.once('close', () => {
-      const { route, caller, code } = exchangeOf(res)
-      const { method } = req
-      const durationMs = Math.round((performance.now() - startedMs) * 10) / 10
-      const status = res.statusCode
-      door.counts.count(route, method, status, durationMs)
-      const tenant = caller?.tenant === undefined ? {} : { tenant: caller.tenant }
-      log.info('request', { method, route, status, durationMs, requestId, ...tenant, ...(code ? { code } : {}) })
-    })
     next()
   }
+}
+
+function logRequest(door: Door, { method }: Request, res: Response): void {
+  const { requestId, startedMs, route, caller, code } = exchangeOf(res)
+  const durationMs = Math.round((performance.now() - startedMs) * 10) / 10
+  // A client that left before an answer began: the number that other servers log for it.
+  const status = res.headersSent ? res.statusCode : 499
+  door.counts.count(route, method, status, durationMs)
+  const tenant = caller?.tenant === undefined ? {} : { tenant: caller.tenant }
+  door.vault.log.info('request', { method, route, status, durationMs, requestId, ...tenant, ...(code ? { code } : {}) })
 }
 
 /** Nothing that the vault answers is a page, but for its documentation, which sets a policy of its own. */

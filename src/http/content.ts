@@ -41,11 +41,8 @@ export const openDocumentRoute = guarded({
     'keys.unavailable',
     'blobs.unavailable',
   ],
-  handle: async (
-    { vault },
-    { caller, params: { id }, query: { rendition }, reason, head, headers, signal, refuse },
-  ) => {
-    const range = await parsed(() => parseRange(headers.range), refuse)
+  handle: async ({ vault }, { caller, params: { id }, query: { rendition }, reason, head, headers, signal }) => {
+    const range = parseRange(headers.range)
     const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])
     const ifRange = headers['if-range']
     const opened = await openDocument(vault, caller, {
@@ -61,12 +58,3 @@ export const openDocumentRoute = guarded({
     return { kind: 'opened', opened }
   },
 })
-
-/** A header that is refused here is refused on record, like everything the door refuses. */
-async function parsed<Value>(parse: () => Value, refuse: (error: unknown) => Promise<never>): Promise<Value> {
-  try {
-    return parse()
-  } catch (error) {
-    return await refuse(error)
-  }
-}

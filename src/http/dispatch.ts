@@ -20,8 +20,8 @@ interface Parsed {
 }
 
 /**
- * One guarded request: who, then what exactly, then the verb. Whatever is refused before the verb is called is put on record
- * here; from then on the verb records.
+ * One guarded request: who, then what exactly, then the verb. A refusal that no verb has put on record is put there before it
+ * leaves.
  */
 export function dispatch(door: Door, route: GuardedRoute): RequestHandler {
   return async (req, res) => {
@@ -29,12 +29,11 @@ export function dispatch(door: Door, route: GuardedRoute): RequestHandler {
     exchange.route = route.path
     const caller = await authenticate(door.vault, req, exchange.requestId)
     exchange.caller = caller
-    const { asked, upload } = await parse(door, route, req, res, caller).catch((error: unknown) =>
-      refuseOnRecord(door.vault, caller, route.action, error),
-    )
+    const record = (error: unknown) => refuseOnRecord(door.vault, caller, route.action, error)
+    const { asked, upload } = await parse(door, route, req, res, caller).catch(record)
     let done = false
     try {
-      const reply = await route.handle(door, asked as Asked<never, never, never>)
+      const reply = await route.handle(door, asked as Asked<never, never, never>).catch(record)
       done = true
       await send(door, req, res, reply)
     } finally {
@@ -75,8 +74,8 @@ async function parse(door: Door, route: GuardedRoute, req: Request, res: Respons
     body = upload
   }
   const head = req.method === 'HEAD'
-  const rest = { params, query, body, reason, idempotency, second, headers, head, signal: abort.signal, caller }
-  return { asked: { ...rest, refuse: error => refuseOnRecord(door.vault, caller, route.action, error) }, upload }
+  const asked = { params, query, body, reason, idempotency, second, headers, head, signal: abort.signal, caller }
+  return { asked, upload }
 }
 
 /** Method and concrete path, from the parsed parameters: no spelling of a path makes it another. */

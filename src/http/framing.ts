@@ -20,7 +20,7 @@ const single = new Set([
 ])
 
 /**
- * What Node lets pass and the vault does not: two Host lines, a target that is no path, a repeated header of one meaning, too
+ * What Node lets pass and the vault does not: no or two Host lines, a target that is no path, a repeated header of one meaning, too
  * many header lines (Node drops those above its count in silence, so the door lets one more in, and refuses).
  */
 export function strictFraming(req: Request, _res: Response, next: NextFunction): void {
@@ -34,5 +34,6 @@ export function strictFraming(req: Request, _res: Response, next: NextFunction):
     if (seen.has(name)) throw new VaultError('request.malformed', { detail: 'A header stands twice.', field: name })
     seen.add(name)
   }
+  if (!seen.has('host')) throw new VaultError('request.malformed', { detail: 'A Host line is needed.' })
   next()
 }

@@ -24,17 +24,27 @@ export class InFlight {
 
   /**
    * Follows one answer to its end.
+   *
+   * @param ended called once, when the answer has left or its connection has ended
    * @returns a signal that is aborted with a VaultError when the client goes away before the answer's end
    */
-  follow(res: ServerResponse): AbortController {
+  follow(res: ServerResponse, ended: () => void): AbortController {
+    const { socket } = res.req
     const abort = new AbortController()
     this.#exchanges.set(res, { res, abort })
     if (this.#stopping) res.shouldKeepAlive = false
-    res.once('close', () => {
-      this.#exchanges.delete(res)
+    const end = (): void => {
+      res.off('close', end)
+      socket.off('close', end)
+      // Both may end in one go, and a listener that is being called can no longer be taken off.
+      if (!this.#exchanges.delete(res)) return
       if (!res.writableFinished) abort.abort(new VaultError('body.truncated', { detail: 'The client is gone.' }))
+      ended()
       this.#settle()
-    })
+    }
+    res.once('close', end)
+    // An answer that still waits for its turn behind another one of its connection hears nothing of the connection's end.
+    socket.once('close', end)
     return abort
   }
 

@@ -24,6 +24,8 @@ export async function readJsonBody(req: Request, res: Response, timeouts: DoorTi
 }
 
 async function readAll(req: Request, timeouts: DoorTimeouts, maxBytes: number): Promise<Uint8Array> {
+  // A client that left while its credential was looked up: nothing of its body will be heard any more.
+  if (req.destroyed) throw new VaultError('body.truncated')
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>()
   const chunks: Uint8Array[] = []
   const endWatch = watchBody(req, timeouts, maxBytes, reject)

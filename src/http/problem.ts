@@ -80,7 +80,7 @@ export function sendProblem(
   const exchange = exchangeOf(res)
   exchange.code = error.code
   if (res.headersSent) {
-    res.destroy()
+    res.req.socket.destroy()
     return
   }
   const body = JSON.stringify({ ...problemBody(error, exchange.requestId), ...more })

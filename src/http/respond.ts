@@ -70,7 +70,7 @@ async function sendOpened(door: Door, res: Response, opened: Content | Unchanged
     delivered.complete = true
   } catch (error) {
     // A frame that failed or a reader that left: the connection breaks, so that nothing looks like an end.
-    if (res.headersSent) res.destroy()
+    if (res.headersSent) res.req.socket.destroy()
     if (!(error instanceof ReaderGone)) throw error
   } finally {
     door.inFlight.track(finish(door, res, opened, delivered))
@@ -127,7 +127,11 @@ function ended(res: Response, stalledReaderMs: number): Promise<void> {
 function settled(res: Response, event: 'drain' | 'finish', timeoutMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const leave = (): void => reject(new ReaderGone())
-  const timer = setTimeout(leave, timeoutMs)
+  const timer = setTimeout(() => {
+    // Without a socket the answer waits for its turn behind another of its connection, which has a timer of its own.
+    if (res.socket === null && !res.req.socket.destroyed) timer.refresh()
+    else leave()
+  }, timeoutMs)
   res.once(event, resolve)
   res.once('close', leave)
   return promise.finally(() => {

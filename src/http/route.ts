@@ -48,8 +48,6 @@ export interface Asked<Params, Query, Body> {
   readonly head: boolean
   /** Aborted with a VaultError when the client is gone, its body stalls, or the vault stops. */
   readonly signal: AbortSignal
-  /** Puts a refusal on record that the handler itself found before it called a verb, and throws it. */
-  readonly refuse: (error: unknown) => Promise<never>
 }
 
 interface Described {
