@@ -16,8 +16,8 @@ const never = new AbortController().signal
 const newKey = (): string => blobKeyOf(randomBytes(32).toString('hex') as MessageId)
 
 /** What every adapter of the port `Blobs` keeps. */
-export function blobsContract(name: string, open: () => Promise<BlobsFixture>): void {
-  suite(`blobs: ${name}`, () => {
+export function blobsContract(name: string, open: () => Promise<BlobsFixture>, skip: string | false = false): void {
+  suite(`blobs: ${name}`, { skip }, () => {
     test('what was put is read back, whole and in any range', async () => {
       await using fixture = await open()
       const key = newKey()

@@ -24,8 +24,8 @@ const context: KeyContext = {
 }
 
 /** What every adapter of the port `Keyring` keeps. */
-export function keyringContract(name: string, open: () => Promise<KeyringFixture>): void {
-  suite(`keyring: ${name}`, () => {
+export function keyringContract(name: string, open: () => Promise<KeyringFixture>, skip: string | false = false): void {
+  suite(`keyring: ${name}`, { skip }, () => {
     test('a data key is 32 bytes, never the same twice, and opens in its context', async () => {
       await using fixture = await open()
       const seen = new Set<string>()

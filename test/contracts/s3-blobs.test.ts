@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { S3Blobs } from '../../src/adapters/s3-blobs.ts'
+import { blobKeyOf } from '../../src/domain/document.ts'
+import type { MessageId } from '../../src/domain/ids.ts'
+import { rawGrant } from '../support/raw-grant.ts'
+import { refused } from '../support/refused.ts'
+import { type Bucket, everyVersion, freshBucket, s3Needs } from '../support/s3-bucket.ts'
+import { type Cut, freshProxy, proxyNeeds } from '../support/toxic.ts'
+import { blobsContract } from './blobs.contract.ts'
+
+const { skip, endpoint, region, credentials } = s3Needs
+const never = new AbortController().signal
+const newKey = (): string => blobKeyOf(randomBytes(32).toString('hex') as MessageId)
+
+interface S3Fixture extends AsyncDisposable, Bucket {
+  readonly blobs: S3Blobs
+}
+
+async function open(versioned: boolean, prefix = 'papers/', at = endpoint): Promise<S3Fixture> {
+  await using stack = new AsyncDisposableStack()
+  const bucket = stack.use(await freshBucket(versioned))
+  const blobs = stack.use(new S3Blobs({ region, credentials, endpoint: at, bucket: bucket.bucket, prefix }))
+  const held = stack.move()
+  return { ...bucket, blobs, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+blobsContract('S3, bucket without versions', () => open(false), skip)
+blobsContract('S3, bucket with versions', () => open(true), skip)
+blobsContract('S3, no prefix', () => open(true, ''), skip)
+
+test('the store holds the SHA-256 of what was put, and nothing that names a person', { skip }, async () => {
+  await using fixture = await open(true)
+  const key = newKey()
+  await fixture.blobs.put(rawGrant, key, [Buffer.from('one'), Buffer.from('two')], never)
+  const command = new HeadObjectCommand({ Bucket: fixture.bucket, Key: `papers/${key}`, ChecksumMode: 'ENABLED' })
+  const head = await fixture.client.send(command)
+  assert.equal(head.ChecksumSHA256, 'JbZ0bVFy7WNSlmoBPZOshG4RENWiXo8YO1kx9GiIQqE=')
+  assert.equal(head.ContentType, 'application/octet-stream')
+  assert.deepEqual(head.Metadata, {})
+})
+
+test('of 20 racers one wins, also in a bucket with versions, and it keeps one version', { skip }, async () => {
+  await using fixture = await open(true)
+  const key = newKey()
+  const bodies = Array.from({ length: 20 }, (_, at) => Buffer.alloc(100_000, at))
+  const ends = await Promise.allSettled(bodies.map(body => fixture.blobs.put(rawGrant, key, [body], never)))
+  assert.equal(ends.filter(({ status }) => status === 'fulfilled').length, 1)
+  assert.equal((await everyVersion(fixture.client, fixture.bucket)).length, 1)
+})
+
+test('a delete takes every version and every delete marker of its key, and of no other', { skip }, async () => {
+  await using fixture = await open(true)
+  const { client, bucket, blobs } = fixture
+  const [gone, kept] = [newKey(), newKey()]
+  const [Bucket, Key] = [bucket, `papers/${gone}`]
+  await blobs.put(rawGrant, gone, [Buffer.from('first')], never)
+  await client.send(new PutObjectCommand({ Bucket, Key, Body: 'second' }))
+  await client.send(new DeleteObjectCommand({ Bucket, Key }))
+  await client.send(new PutObjectCommand({ Bucket, Key, Body: 'third' }))
+  await client.send(new DeleteObjectCommand({ Bucket, Key }))
+  await client.send(new PutObjectCommand({ Bucket, Key: `${Key}0`, Body: 'a longer name' }))
+  await blobs.put(rawGrant, kept, [Buffer.from('kept')], never)
+  assert.equal((await everyVersion(client, bucket)).filter(({ key }) => key === Key).length, 5)
+  await refused(blobs.open(gone), 'blobs.missing')
+  await blobs.delete(rawGrant, gone)
+  const left = (await everyVersion(client, bucket)).map(({ key }) => key)
+  assert.deepEqual(left.sort(), [`${Key}0`, `papers/${kept}`].sort())
+})
+
+/** Parts that tell when the store took the nth of them, each time they are sent. */
+function watched(parts: readonly Uint8Array[], taken: (at: number) => void): readonly Uint8Array[] {
+  let isHashed = false
+  const iterate = function* () {
+    for (const [at, part] of parts.entries()) {
+      if (isHashed) taken(at)
+      yield part
+    }
+    isHashed = true
+  }
+  return Object.assign([...parts], { [Symbol.iterator]: iterate })
+}
+
+for (const versioned of [false, true]) {
+  const where = versioned ? 'with' : 'without'
+  test(`aborted at any part of the body, nothing is left in a bucket ${where} versions`, { skip }, async () => {
+    await using fixture = await open(versioned)
+    const reason = new Error('the client is gone')
+    const parts = Array.from({ length: 6 }, () => randomBytes(300_000))
+    for (let stopAt = 0; stopAt < parts.length; stopAt++) {
+      const abort = new AbortController()
+      const body = watched(parts, at => {
+        if (at === stopAt) abort.abort(reason)
+      })
+      await assert.rejects(fixture.blobs.put(rawGrant, newKey(), body, abort.signal), error => error === reason)
+    }
+    assert.deepEqual(await everyVersion(fixture.client, fixture.bucket), [])
+  })
+}
+
+test('an abort harms no object that was there before', { skip }, async () => {
+  await using fixture = await open(true)
+  const key = newKey()
+  await fixture.blobs.put(rawGrant, key, [Buffer.from('kept')], never)
+  const abort = new AbortController()
+  const body = watched([Buffer.from('a'), Buffer.from('b')], at => {
+    if (at === 1) abort.abort(new Error('gone'))
+  })
+  await assert.rejects(fixture.blobs.put(rawGrant, key, body, abort.signal))
+  await using blob = await fixture.blobs.open(key)
+  assert.equal(blob.sizeBytes, 4)
+})
+
+test('a bucket that is not there is a failure of the store, never an absent blob', { skip }, async () => {
+  await using blobs = new S3Blobs({ region, credentials, endpoint, bucket: 'vault-no-such-bucket' })
+  await refused(blobs.ready(), 'blobs.unavailable')
+  await refused(blobs.open(newKey()), 'blobs.unavailable')
+  await refused(blobs.put(rawGrant, newKey(), [Buffer.from('x')], never), 'blobs.unavailable')
+  await refused(blobs.delete(rawGrant, newKey()), 'blobs.unavailable')
+  await refused(Array.fromAsync(blobs.list(Number.MAX_SAFE_INTEGER)), 'blobs.unavailable')
+})
+
+test('wrong credentials are a failure of the store', { skip }, async () => {
+  await using fixture = await open(false)
+  const wrong = { ...credentials, secretAccessKey: 'wrong' }
+  await using blobs = new S3Blobs({ region, credentials: wrong, endpoint, bucket: fixture.bucket })
+  await refused(blobs.ready(), 'blobs.unavailable')
+  await refused(blobs.put(rawGrant, newKey(), [Buffer.from('x')], never), 'blobs.unavailable')
+})
+
+test('an object that was replaced since it was opened is not read as if it were the same', { skip }, async () => {
+  await using fixture = await open(false)
+  const key = newKey()
+  await fixture.blobs.put(rawGrant, key, [Buffer.from('first')], never)
+  await using blob = await fixture.blobs.open(key)
+  await fixture.client.send(new PutObjectCommand({ Bucket: fixture.bucket, Key: `papers/${key}`, Body: 'other' }))
+  await refused(Array.fromAsync(blob.read(0, 5, never)), 'blobs.unavailable')
+})
+
+const faultSkip = skip || proxyNeeds.skip
+
+test('a put whose answer is lost is tried again, and finds its own object', { skip: faultSkip }, async () => {
+  await using proxy = await freshProxy(endpoint)
+  await using fixture = await open(true, 'papers/', proxy.url)
+  const key = newKey()
+  const parts = watched([randomBytes(1_000), randomBytes(1_000)], () => undefined)
+  // The request passes and is served; the connection is reset in place of the answer.
+  const lost = await proxy.add({ type: 'limit_data', stream: 'downstream', attributes: { bytes: 1 } })
+  const putting = fixture.blobs.put(rawGrant, key, parts, never)
+  await untilStored(fixture)
+  await lost[Symbol.asyncDispose]()
+  await putting
+  await using blob = await fixture.blobs.open(key)
+  assert.equal(blob.sizeBytes, 2_000)
+  assert.equal((await everyVersion(fixture.client, fixture.bucket)).length, 1)
+})
+
+async function untilStored(fixture: S3Fixture): Promise<void> {
+  while ((await everyVersion(fixture.client, fixture.bucket)).length === 0) await new Promise(setImmediate)
+}
+
+const cuts: readonly Cut[] = ['refused', 'silent', 'reset']
+for (const cut of cuts) {
+  test(`every call fails within 3 s while S3 is ${cut}, and works again after`, { skip: faultSkip }, async () => {
+    await using proxy = await freshProxy(endpoint)
+    await using fixture = await open(true, 'papers/', proxy.url)
+    const { blobs } = fixture
+    const key = newKey()
+    await blobs.put(rawGrant, key, [Buffer.alloc(100_000)], never)
+    await using blob = await blobs.open(key)
+    const broken = await proxy.cut(cut)
+    const calls: readonly (() => Promise<unknown>)[] = [
+      () => blobs.ready(),
+      () => blobs.open(key),
+      () => blobs.put(rawGrant, newKey(), [Buffer.alloc(3_000_000)], never),
+      () => blobs.delete(rawGrant, key),
+      () => Array.fromAsync(blobs.list(Number.MAX_SAFE_INTEGER)),
+      () => Array.fromAsync(blob.read(0, 100_000, never)),
+    ]
+    const startMs = performance.now()
+    await Promise.all(calls.map(call => refused(call(), 'blobs.unavailable')))
+    assert.ok(performance.now() - startMs < 3_000)
+    await broken[Symbol.asyncDispose]()
+    await blobs.ready()
+    assert.equal(Buffer.concat(await Array.fromAsync(blob.read(0, 100_000, never))).length, 100_000)
+  })
+}

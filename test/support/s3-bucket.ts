@@ -1,0 +1,62 @@
+import { randomBytes } from 'node:crypto'
+import {
+  CreateBucketCommand,
+  DeleteBucketCommand,
+  DeleteObjectCommand,
+  ListObjectVersionsCommand,
+  PutBucketVersioningCommand,
+  S3Client,
+} from '@aws-sdk/client-s3'
+import { needsVariable } from './needs.ts'
+
+const endpoint = needsVariable('VAULT_TEST_S3_ENDPOINT', 'an S3 server')
+const id = needsVariable('VAULT_TEST_S3_ACCESS_KEY_ID', 'an S3 server')
+const secret = needsVariable('VAULT_TEST_S3_SECRET_ACCESS_KEY', 'an S3 server')
+const region = needsVariable('VAULT_TEST_S3_REGION', 'an S3 server')
+
+export const s3Needs = {
+  skip: endpoint.skip || id.skip || secret.skip || region.skip,
+  endpoint: endpoint.value,
+  region: region.value,
+  credentials: { accessKeyId: id.value, secretAccessKey: secret.value },
+} as const
+
+export interface Bucket extends AsyncDisposable {
+  readonly client: S3Client
+  readonly bucket: string
+}
+
+/** A bucket of the test's own; it goes with everything in it, every version included. */
+export async function freshBucket(versioned: boolean): Promise<Bucket> {
+  const { endpoint, region, credentials } = s3Needs
+  const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
+  const bucket = `vault-${randomBytes(8).toString('hex')}`
+  await client.send(new CreateBucketCommand({ Bucket: bucket }))
+  if (versioned) {
+    const VersioningConfiguration = { Status: 'Enabled' as const }
+    await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }))
+  }
+  return {
+    client,
+    bucket,
+    async [Symbol.asyncDispose]() {
+      for (const { key, version } of await everyVersion(client, bucket)) {
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: version }))
+      }
+      await client.send(new DeleteBucketCommand({ Bucket: bucket }))
+      client.destroy()
+    },
+  }
+}
+
+/** Of a small bucket: versions and delete markers, as they lie there. */
+export async function everyVersion(
+  client: S3Client,
+  bucket: string,
+): Promise<readonly { readonly key: string; readonly version: string }[]> {
+  const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }))
+  return [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
+    key: Key ?? '',
+    version: VersionId ?? 'null',
+  }))
+}
