@@ -62,7 +62,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     readBudgetPerHour: config.readBudgetPerHour,
     instance,
   }
-  const keys = await makeFirstKeys(vault)
+  const keys = await makeFirstKeys(vault, async () => {})
   const opened = await openDoor(vault, {
     host: '127.0.0.1',
     port: 0,
