@@ -41,7 +41,8 @@ export class FileBlobs implements Blobs, AsyncDisposable {
   async put(_by: Grant, key: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const path = this.#pathOf(key)
     signal.throwIfAborted()
-    await this.#inTime(this.#write(path, shardOf(key), parts, signal))
+    // Whoever gave up does not know of it, and it may be swept before it is there.
+    await this.#inTime(this.#write(path, shardOf(key), parts, signal), () => void this.#takeBack(path, shardOf(key)))
   }
 
   async open(key: string): Promise<OpenBlob> {
@@ -95,6 +96,16 @@ export class FileBlobs implements Blobs, AsyncDisposable {
         throw error
       }
     })
+  }
+
+  /** What fails here is found by the sweep of orphans. */
+  async #takeBack(path: string, shard: string): Promise<void> {
+    try {
+      await unlinkIfThere(path)
+      await (await this.#shard(shard)).sync()
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error
+    }
   }
 
   /** The shard's folder, made and held open; its name is durable before a file is put into it. */

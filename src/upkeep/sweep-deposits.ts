@@ -20,11 +20,13 @@ export async function sweepDeposits(vault: Vault, tenant: TenantId, signal: Abor
   let swept = 0
   while (!signal.aborted) {
     const overdue = await vault.ledger.listOverdue(tenant, vault.clock.nowMs(), atOnce)
+    const before = swept
     for (const document of overdue) {
       if (signal.aborted) return swept
       if (await sweepOne(vault, caller, document)) swept++
     }
-    if (overdue.length < atOnce) break
+    // Where nothing could be cleared away, the same would come again: the next run tries them again.
+    if (overdue.length < atOnce || swept === before) break
   }
   return swept
 }

@@ -2,6 +2,8 @@ import { blobKeyOf } from '../domain/document.ts'
 import type { MessageId } from '../domain/ids.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
+import { noCounts } from './check.ts'
+import { checkEntries } from './check-entries.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
 
 const atOnce = 256
@@ -11,7 +13,8 @@ const blobName = /^v1\/[0-9a-f]{2}\/[0-9a-f]{64}$/
 
 /**
  * Deletes blobs and wrapped keys older than a day that no row names. There are none while everything works: this finds what a
- * restored backup or a stranger left behind. Names that are not the vault's are left alone; `check` reports them.
+ * restored backup or a stranger left behind. While rows are missing that the trail tells of, nothing is deleted. Names that are
+ * not the vault's are left alone; `check` reports them.
  *
  * @returns how many of each were deleted
  */
@@ -23,6 +26,10 @@ export async function sweepOrphans(
   const blobs = await orphanBlobs(vault, beforeMs, signal)
   const keys = await orphanKeys(vault, beforeMs, signal)
   if (signal.aborted || blobs.length + keys.length === 0) return { blobs: 0, keys: 0 }
+  if (await hasLostRows(vault, signal)) {
+    vault.log.error('rows are missing: orphans are kept', { job: 'sweep-orphans', count: blobs.length + keys.length })
+    return { blobs: 0, keys: 0 }
+  }
   const caller = upkeepCaller(vault, 'sweep-orphans', undefined)
   const detail = { blobs: blobs.length, keys: keys.length }
   const { grant } = await admit(vault, caller, { action: 'deposit.sweep', resource: { known: true }, detail })
@@ -37,6 +44,16 @@ export async function sweepOrphans(
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     throw error
   }
+}
+
+/**
+ * True when the trail tells of papers that have no row, as after an older ledger was put back: then what looks like an orphan
+ * may be the last of a paper that somebody is owed.
+ */
+async function hasLostRows(vault: Vault, signal: AbortSignal): Promise<boolean> {
+  const findings = checkEntries(vault, { quick: true, signal, counts: noCounts() })
+  for await (const { code } of findings) if (code === 'document.lost') return true
+  return false
 }
 
 async function orphanBlobs(vault: Vault, beforeMs: number, signal: AbortSignal): Promise<readonly string[]> {
