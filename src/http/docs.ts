@@ -19,6 +19,7 @@ const page = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Document vault: HTTP interface</title>
+<link rel="icon" href="data:,">
 <link rel="stylesheet" href="/docs/swagger-ui.css">
 <div id="ui"></div>
 <script src="/docs/swagger-ui-bundle.js"></script>
