@@ -176,4 +176,18 @@ export const problemView = z
     allowed: z.array(z.string()).optional(),
     tombstone: documentView.optional(),
   })
-  .meta({ id: 'Problem', description: 'RFC 9457.' })
+  .meta({
+    id: 'Problem',
+    description: 'RFC 9457.',
+    example: {
+      type: '/problems/field.invalid',
+      title: 'A field is missing or invalid',
+      status: 400,
+      detail: 'A field, header, path or query parameter does not match its schema; errors[] names it.',
+      instance: 'urn:uuid:01a20196-a752-702d-aea6-b4e34de63be7',
+      code: 'field.invalid',
+      requestId: '01a20196-a752-702d-aea6-b4e34de63be7',
+      retryable: false,
+      errors: [{ field: 'kind', message: 'Invalid input: expected string, received undefined' }],
+    },
+  })

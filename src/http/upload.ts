@@ -81,7 +81,7 @@ export async function beginUpload<Meta>(
 
   const fileFilter = (_: unknown, __: unknown, answer: FileFilterCallback): void => {
     try {
-      const meta = judgeMeta(metaOf(req.body))
+      const meta = judgeMeta(metaOf(req.body as Readonly<Record<string, unknown>>))
       admitFile = answer
       begun.resolve({ meta, collect, end })
     } catch (error) {
