@@ -1,20 +1,10 @@
-import type { ApiKey, Caller } from '../domain/caller.ts'
-import { apiKeyMacMessage } from '../domain/caller.ts'
+import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
-import type { Grant } from '../domain/grant.ts'
-import type { PersonId, TenantId } from '../domain/ids.ts'
-import type { Role } from '../domain/permission.ts'
 import { type CallerView, viewCaller } from '../domain/view.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
-import { newApiKeyText } from '../guards/api-key-text.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
-
-export interface NewCaller {
-  readonly person: PersonId
-  readonly kind: 'person' | 'service'
-  readonly roles: readonly Role[]
-}
+import { type NewCaller, newKey } from './new-key.ts'
 
 /** The key's text is in this answer and nowhere else: only a keyed hash is kept. */
 export interface AddedCaller {
@@ -46,35 +36,13 @@ export async function addCaller(
     },
   })
   try {
-    const made = await keepNewKey(vault, grant, tenant.id, input)
-    await close(vault, grant, { out: 'done', detail: { key: made.caller.keyId, roles: input.roles } })
-    return made
+    const { text, row } = await newKey(vault, tenant.id, input)
+    const committed = await vault.ledger.commit(grant, [{ row: 'key', expected: 0, put: row }])
+    if (!committed.done) throw new VaultError('caller.exists')
+    await close(vault, grant, { out: 'done', detail: { key: row.keyId, roles: row.roles } })
+    return { key: text, caller: viewCaller(row) }
   } catch (error) {
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     throw error
   }
-}
-
-/** Makes one key and commits its row. */
-export async function keepNewKey(
-  vault: Vault,
-  grant: Grant<'caller.manage' | 'caller.bootstrap'>,
-  tenant: TenantId,
-  { person, kind, roles }: NewCaller,
-): Promise<AddedCaller> {
-  const { keyId, secret, text } = newApiKeyText()
-  const mac = await vault.keyring.mac('door', apiKeyMacMessage(keyId, secret))
-  const row: ApiKey = {
-    keyId,
-    tenant,
-    person,
-    kind,
-    roles,
-    secretMac: Buffer.from(mac.buffer, mac.byteOffset, mac.byteLength).toString('base64url'),
-    createdAtMs: vault.clock.nowMs(),
-    version: 1,
-  }
-  const committed = await vault.ledger.commit(grant, [{ row: 'key', expected: 0, put: row }])
-  if (!committed.done) throw new VaultError('caller.exists')
-  return { key: text, caller: viewCaller(row) }
 }

@@ -94,9 +94,8 @@ async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {
 
 async function makeFirstKeysIfNone(vault: Vault, config: Config): Promise<void> {
   const { makeFirstKeys } = await import('../access/first-keys.ts')
-  const made = await makeFirstKeys(vault)
+  const made = await makeFirstKeys(vault, keys => keepFirstKeys(config.keysDir, keys))
   if (made.length === 0) return
-  await keepFirstKeys(config.keysDir, made)
   vault.log.info('first keys made', { count: made.length })
   if (process.stdout.isTTY) showFirstKeys(made, firstKeysPath(config.keysDir))
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { needsProgram } from '../support/needs.ts'
 import { type Plain, readPlainYaml } from '../support/plain-yaml.ts'
 
 const top = new URL('../../', import.meta.url)
@@ -122,11 +123,9 @@ test('nothing goes into the image but what it runs on', () => {
   ])
 })
 
-test('the compose file is one that docker-compose reads, where it is installed', t => {
-  const asked = spawnSync('docker-compose', ['-f', new URL('docker-compose.yml', top).pathname, 'config', '-q'])
-  if (asked.error) {
-    t.diagnostic('docker-compose is not installed: the rules above are all that was checked')
-    return
-  }
+const dockerCompose = needsProgram('docker-compose')
+
+test('the compose file is one that docker-compose reads', { skip: dockerCompose.skip }, () => {
+  const asked = spawnSync(dockerCompose.value, ['-f', new URL('docker-compose.yml', top).pathname, 'config', '-q'])
   assert.equal(asked.status, 0, String(asked.stderr))
 })

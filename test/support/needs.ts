@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
@@ -21,6 +22,15 @@ export function needsVariable(name: `VAULT_TEST_${string}`, what: string): Need 
 export function needsFolder(at: string, what: string): Need {
   const path = fileURLToPath(new URL(`../../${at}`, import.meta.url))
   return judge(existsSync(path), path, `${what}: ${at} is not there`)
+}
+
+/** A program of the machine, looked for along PATH. */
+export function needsProgram(name: string): Need {
+  const path = (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, name))
+    .find(candidate => existsSync(candidate))
+  return judge(path !== undefined, path ?? '', `${name} is not installed`)
 }
 
 function judge(there: boolean, value: string, missing: string): Need {

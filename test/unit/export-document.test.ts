@@ -33,7 +33,7 @@ after(async () => {
   await rm(folder, { recursive: true })
 })
 const { vault } = opened
-const firstKeys = await makeFirstKeys(vault)
+const firstKeys = await makeFirstKeys(vault, async () => {})
 const tenant = parseTenantId('nomor-keluar')
 assert.ok(tenant)
 const never = new AbortController().signal
