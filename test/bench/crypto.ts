@@ -1,0 +1,158 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openKeyfileKeyring } from '../../src/adapters/keyfile-keyring.ts'
+import type { Grant } from '../../src/domain/grant.ts'
+import { readAhead } from '../../src/guards/read-ahead.ts'
+import { hashBody, type SealedBody, seal } from '../../src/guards/seal.ts'
+import { type Opening, unseal } from '../../src/guards/unseal.ts'
+import type { Vault } from '../../src/guards/vault.ts'
+import { rawGrant } from '../support/raw-grant.ts'
+import { blobOf, newContext, sealSample } from '../support/sealing.ts'
+import { encryptionSdk } from './peers/encryption-sdk.ts'
+import { rawSeal, rawUnseal } from './peers/raw-crypto.ts'
+import { median, type Options, type Row, shown } from './row.ts'
+
+const MiB = 1024 * 1024
+const never = new AbortController().signal
+const context = newContext()
+
+type Keyring = Vault['keyring']
+
+/** `seal`: the vault's sealing and opening against the same work in a bare loop over node:crypto. */
+export async function benchSeal({ rounds, quick, progress }: Options): Promise<readonly Row[]> {
+  await using place = await keyringPlace()
+  const { keyring } = place
+  const key = randomBytes(32)
+  const rows: Row[] = []
+  for (const size of quick ? [MiB] : [MiB, 5 * MiB, 15 * MiB]) {
+    const plaintext = randomBytes(size)
+    const raw = rawSeal(key, plaintext)
+    const sample = await sealSample(keyring, plaintext)
+    const work = {
+      vaultSeal: async () => void (await hashBody((await sealOnce(keyring, plaintext)).parts)),
+      rawSeal: async () => void rawSeal(key, plaintext),
+      vaultUnseal: () => openAll(keyring, sample, true),
+      rawUnseal: async () => void rawUnseal(key, raw, true),
+      vaultOpen: () => openAll(keyring, sample, false),
+      rawOpen: async () => void rawUnseal(key, raw, false),
+    }
+    const times = await interleaved(work, rounds, Math.ceil((quick ? 8 : 30) / (size / MiB)))
+    const ask = { bound: 'at least', value: 0.9 } as const
+    const label = `${size / MiB} MiB`
+    rows.push(
+      compared('seal', `seal and hash ${label} / raw`, ask, times.vaultSeal, times.rawSeal, 'raw', size),
+      compared('seal', `unseal and hash ${label} / raw`, ask, times.vaultUnseal, times.rawUnseal, 'raw', size),
+      compared('seal', `unseal alone ${label} / raw`, undefined, times.vaultOpen, times.rawOpen, 'raw', size),
+    )
+    progress(`seal ${label} done`)
+  }
+  return rows
+}
+
+/** `codec`: the codec alone against the AWS Encryption SDK, at its defaults and at frames and suite equal to the vault's. */
+export async function benchCodec({ rounds, quick, progress }: Options): Promise<readonly Row[]> {
+  await using place = await keyringPlace()
+  const { keyring } = place
+  const size = (quick ? 1 : 5) * MiB
+  const plaintext = randomBytes(size)
+  const sample = await sealSample(keyring, plaintext)
+  const [equal, defaults] = [encryptionSdk(65_536), encryptionSdk()]
+  const [equalMessage, defaultMessage] = [await equal.encrypt(plaintext), await defaults.encrypt(plaintext)]
+  const work = {
+    vaultSeal: async () => void (await sealOnce(keyring, plaintext)),
+    equalSeal: async () => void (await equal.encrypt(plaintext)),
+    defaultSeal: async () => void (await defaults.encrypt(plaintext)),
+    vaultOpen: () => openAll(keyring, sample, false),
+    equalOpen: async () => void (await equal.decrypt(equalMessage)),
+    defaultOpen: async () => void (await defaults.decrypt(defaultMessage)),
+  }
+  const times = await interleaved(work, rounds, quick ? 2 : 4)
+  progress('codec done')
+  const [four, fifteen] = [
+    { bound: 'at least', value: 4 },
+    { bound: 'at least', value: 15 },
+  ] as const
+  return [
+    compared('codec', 'encrypt / SDK, equal frames', four, times.vaultSeal, times.equalSeal, 'SDK', size),
+    compared('codec', 'decrypt / SDK, equal frames', four, times.vaultOpen, times.equalOpen, 'SDK', size),
+    compared('codec', 'encrypt / SDK, its defaults', fifteen, times.vaultSeal, times.defaultSeal, 'SDK', size),
+    compared('codec', 'decrypt / SDK, its defaults', fifteen, times.vaultOpen, times.defaultOpen, 'SDK', size),
+  ]
+}
+
+function sealOnce(keyring: Keyring, plaintext: Uint8Array): Promise<SealedBody> {
+  return seal({ keyring }, rawGrant as Grant<'document.deposit'>, { plaintext, context })
+}
+
+async function openAll(
+  keyring: Keyring,
+  sample: Awaited<ReturnType<typeof sealSample>>,
+  hashed: boolean,
+): Promise<void> {
+  const { document, edks, context: sealedFor, body } = sample
+  const hash = createHash('sha256')
+  const chunks = blobOf(body)
+  const blob = hashed ? { ...chunks, read: () => hashing(chunks.read(0, body.length, never), hash) } : chunks
+  await using ahead = readAhead(blob, document, 0, document.plaintextBytes, never)
+  const grant = rawGrant as Grant<Opening>
+  await using bytes = await unseal({ keyring }, grant, { document, edks, context: sealedFor, body: ahead })
+  let opened = 0
+  for await (const piece of bytes) opened += piece.length
+  if (opened !== document.plaintextBytes) throw new Error('not all was opened')
+  if (hashed && hash.digest('base64') !== document.bodySha256) throw new Error('the hash does not hold')
+}
+
+async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: { update(chunk: Uint8Array): unknown }) {
+  for await (const chunk of chunks) {
+    hash.update(chunk)
+    yield chunk
+  }
+}
+
+/** Milliseconds of one call, for each piece of work and round; within a round every piece runs `times` times in a row. */
+async function interleaved<Name extends string>(
+  work: Readonly<Record<Name, () => Promise<void>>>,
+  rounds: number,
+  times: number,
+): Promise<Record<Name, number[]>> {
+  const names = Object.keys(work) as Name[]
+  const taken = Object.fromEntries(names.map(name => [name, [] as number[]])) as Record<Name, number[]>
+  for (const name of names) await work[name]()
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const startedMs = performance.now()
+      for (let i = 0; i < times; i++) await work[name]()
+      taken[name].push((performance.now() - startedMs) / times)
+    }
+  }
+  return taken
+}
+
+function compared(
+  bench: string,
+  name: string,
+  ask: Row['ask'],
+  vaultMs: readonly number[],
+  peerMs: readonly number[],
+  peer: string,
+  sizeBytes: number,
+): Row {
+  const side = (who: string, ms: readonly number[]): string =>
+    `${who} ${shown(median(ms))} ms, ${shown((sizeBytes / MiB / median(ms)) * 1_000)} MiB/s`
+  return {
+    bench,
+    name,
+    unit: 'x',
+    ...(ask ? { ask } : {}),
+    values: vaultMs.map((ms, round) => (peerMs[round] ?? Number.NaN) / ms),
+    notes: [side('vault', vaultMs), side(peer, peerMs)],
+  }
+}
+
+async function keyringPlace(): Promise<AsyncDisposable & { readonly keyring: Keyring }> {
+  const folder = await mkdtemp(join(tmpdir(), 'vault-bench-'))
+  const keyring = await openKeyfileKeyring({ keysDir: join(folder, 'keys'), dataDir: join(folder, 'data') })
+  return { keyring, [Symbol.asyncDispose]: () => rm(folder, { recursive: true }) }
+}
