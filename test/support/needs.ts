@@ -26,7 +26,7 @@ export function needsFolder(at: string, what: string): Need {
 
 /** A program of the machine, looked for along PATH. */
 export function needsProgram(name: string): Need {
-  const path = (process.env['PATH'] ?? '')
+  const path = (process.env.PATH ?? '')
     .split(delimiter)
     .map(folder => join(folder, name))
     .find(candidate => existsSync(candidate))
@@ -35,6 +35,11 @@ export function needsProgram(name: string): Need {
 
 function judge(there: boolean, value: string, missing: string): Need {
   if (there) return { skip: false, value }
-  if (process.env['VAULT_TEST_REQUIRE'] === 'all') throw new Error(`${missing}, and VAULT_TEST_REQUIRE=all`)
+  if (process.env.VAULT_TEST_REQUIRE === 'all') throw new Error(`${missing}, and VAULT_TEST_REQUIRE=all`)
   return { skip: missing, value }
+}
+
+/** Something that the machine lets this user do, such as mounting. */
+export function needsPower(isThere: boolean, what: string): Need {
+  return judge(isThere, '', `${what} is not possible here`)
 }
