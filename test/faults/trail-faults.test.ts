@@ -72,7 +72,7 @@ test('a trail whose file was replaced stops every verb, and the return of the tr
 
 test('a trail that another process holds stops every verb, and its release lets them go on', () =>
   underFault(({ dataDir }) => {
-    const holder = new DatabaseSync(join(dataDir, 'trail.sqlite'))
+    const holder = new DatabaseSync(join(dataDir, 'trail.sqlite'), { timeout: 5_000 })
     holder.exec('BEGIN EXCLUSIVE')
     return () => holder.close()
   }))
