@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../ports/clock.ts'
 
 /** The machine's own clock and timers. */
@@ -7,12 +6,19 @@ export class SystemClock implements Clock {
     return Date.now()
   }
 
-  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
-    try {
-      await pause(ms, undefined, signal ? { signal } : {})
-    } catch (error) {
-      // The timer rejects with an AbortError of its own; the port promises the signal's reason.
-      throw signal?.aborted ? signal.reason : error
-    }
+  /** Node's own promised timer would make an AbortError, with its stack, for each sleep that is cut short. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason as Error)
+      const leave = (): void => {
+        clearTimeout(timer)
+        reject(signal?.reason as Error)
+      }
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', leave)
+        resolve()
+      }, ms)
+      signal?.addEventListener('abort', leave, { once: true })
+    })
   }
 }

@@ -69,9 +69,12 @@ export async function within<Answer>(clock: Clock, asked: Promise<Answer>): Prom
   try {
     return await Promise.race([asked, late()])
   } finally {
-    answered.abort()
+    answered.abort(isAnswered)
   }
 }
+
+/** Said to a timer that is not needed any more; an error made for each would cost more than the timer. */
+const isAnswered = new VaultError('trail.unavailable')
 
 function isOwn(batch: TrailBatch, there: TrailBatch): boolean {
   if (Buffer.compare(batch.nonce, there.nonce) !== 0) return false

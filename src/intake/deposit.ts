@@ -60,15 +60,21 @@ export async function deposit(vault: Vault, caller: Caller, input: DepositInput)
   let attempt: Attempt | undefined
   try {
     const unverified = await input.collect(signal)
+    const looking = () => inspect(vault, { unverified, type: input.type, signal })
+    // Looked at while it is hashed, but where the key was used before: a replay shall not cost an inspection.
+    const early = earlier ? undefined : settled(looking())
     const digest = await sha256Of(unverified)
     const fingerprint = await keyedHash(vault, 'vault/deposit/1', [input.reference, input.type, input.kind, digest])
     const first = await recall(vault, tenant.id, key, fingerprint)
     if ('replay' in first) {
+      // Whoever lent the bytes takes them back when this ends.
+      await early?.catch(() => undefined)
       await close(vault, grant, { out: 'done', why: 'replayed' })
       return first.replay
     }
-    const inspected = await inspect(vault, { unverified, type: input.type, signal })
-    attempt = await begin(vault, caller, grant, { tenant, input, inspected, digest, fingerprint, key, signal })
+    const inspected = await (early ?? looking())
+    const { claim } = first
+    attempt = await begin(vault, caller, grant, { tenant, input, inspected, digest, claim, signal })
     const bodySha256 = await store(vault, grant, attempt, signal)
     signal.throwIfAborted()
     return await publish(vault, grant, attempt, bodySha256)
@@ -84,17 +90,19 @@ interface Beginning {
   readonly input: DepositInput
   readonly inspected: Inspected
   readonly digest: string
-  readonly fingerprint: string
-  readonly key: string
+  readonly claim: Claim
   readonly signal: AbortSignal
 }
 
-/** Seals, and commits subject, invisible row and open answer together; tries again when one of them moved meanwhile. */
+/**
+ * Seals, and commits subject, invisible row and open answer together. The conditions of the commit stand for a look at each; when
+ * one of them moved meanwhile, or another upload of the same file was first, it looks, and tries again.
+ */
 async function begin(
   vault: Vault,
   caller: Caller,
   grant: Grant<'document.deposit'>,
-  { tenant, input, inspected, digest, fingerprint, key, signal }: Beginning,
+  { tenant, input, inspected, digest, claim: first, signal }: Beginning,
 ): Promise<Attempt> {
   let attempt: Attempt | undefined
   for (let tries = 0; tries < mostTries; tries++) {
@@ -108,12 +116,12 @@ async function begin(
       nowMs,
     )
     const uploadMac = await uploadMacOf(vault, tenant.id, subject.id, digest)
-    const other = await vault.ledger.findUpload(tenant.id, subject.id, uploadMac)
+    const other = tries > 0 && (await vault.ledger.findUpload(tenant.id, subject.id, uploadMac))
     if (other) {
       await makeWay(vault, grant, other)
       continue
     }
-    const claim = await claimOf(vault, tenant.id, key, fingerprint)
+    const claim = tries > 0 ? await claimOf(vault, first) : first
     if (attempt?.document.subject !== subject.id) {
       attempt = await sealFor(vault, grant, {
         caller,
@@ -133,11 +141,17 @@ async function begin(
   throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
 }
 
-async function claimOf(vault: Vault, tenant: TenantId, key: string, fingerprint: string): Promise<Claim> {
+async function claimOf(vault: Vault, { tenant, key, fingerprint }: Claim): Promise<Claim> {
   const known = await recall(vault, tenant, key, fingerprint)
   if ('claim' in known) return known.claim
   // The other request with this key finished while this one was being inspected: its answer is replayed on the next try.
   throw new VaultError('idempotency.in-flight', { retryAfterSeconds: 1 })
+}
+
+/** The same promise; its failure is met when it is awaited, and is no unhandled rejection if something else fails first. */
+function settled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 function countedSubject(subject: Subject, tenant: Tenant, input: DepositInput, nowMs: number): Subject {
