@@ -6,9 +6,13 @@ import type { Budgets } from '../../src/ports/budgets.ts'
 const hour = 3_600_000
 
 /** What every Budgets promises; `open` gives an empty store. */
-export function budgetsContract(backing: string, open: (t: TestContext) => Promise<Budgets>): void {
+export function budgetsContract(
+  backing: string,
+  open: (t: TestContext) => Promise<Budgets>,
+  skip: string | false = false,
+): void {
   const promise = (title: string, run: (budgets: Budgets) => Promise<void>) =>
-    test(`${backing}: ${title}`, async t => run(await open(t)))
+    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
 
   promise('what is spent adds up to the ceiling and not beyond it', async budgets => {
     assert.deepEqual(await budgets.spend('a', 0, 3, 5), { granted: true, spent: 3 })
@@ -35,7 +39,7 @@ export function budgetsContract(backing: string, open: (t: TestContext) => Promi
 
   promise('the newest window of a key outlives a thousand windows of others', async budgets => {
     await budgets.spend('a', hour, 5, 5)
-    await Promise.all(Array.from({ length: 2_100 }, (_, i) => budgets.spend(`k${i}`, hour * (i % 24), 1, 5)))
+    await inSlices(2_100, i => budgets.spend(`k${i}`, hour * (i % 24), 1, 5))
     assert.deepEqual(await budgets.spend('a', hour, 1, 5), { granted: false, spent: 5 })
   })
 
@@ -43,7 +47,7 @@ export function budgetsContract(backing: string, open: (t: TestContext) => Promi
     const presentMs = 1_790_000_000_000
     await budgets.spend('a', presentMs, 5, 5)
     await budgets.spend('b', presentMs + 10 * 365 * 24 * hour, 1, 5)
-    await Promise.all(Array.from({ length: 1_100 }, () => budgets.spend('c', presentMs, 1, 5_000)))
+    await inSlices(1_100, () => budgets.spend('c', presentMs, 1, 5_000))
     assert.deepEqual(await budgets.spend('a', presentMs, 1, 5), { granted: false, spent: 5 })
   })
 
@@ -65,4 +69,11 @@ export function budgetsContract(backing: string, open: (t: TestContext) => Promi
       { numRuns: 50, verbose: true },
     )
   })
+}
+
+/** A few at once: a store of several machines answers a thousand at once too late. */
+async function inSlices(count: number, spend: (i: number) => Promise<unknown>): Promise<void> {
+  for (let at = 0; at < count; at += 50) {
+    await Promise.all(Array.from({ length: Math.min(50, count - at) }, (_, i) => spend(at + i)))
+  }
 }

@@ -35,9 +35,13 @@ export function sameBatch(actual: TrailBatch | undefined, expected: TrailBatch):
 }
 
 /** What every TrailBatches promises; `open` gives an empty store. */
-export function trailBatchesContract(backing: string, open: (t: TestContext) => Promise<TrailBatches>): void {
+export function trailBatchesContract(
+  backing: string,
+  open: (t: TestContext) => Promise<TrailBatches>,
+  skip: string | false = false,
+): void {
   const promise = (title: string, run: (batches: TrailBatches) => Promise<void>) =>
-    test(`${backing}: ${title}`, async t => run(await open(t)))
+    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
 
   promise('a batch is found again byte by byte', async batches => {
     const batch = aBatch()

@@ -23,9 +23,13 @@ export function plainBytes(size: number): Uint8Array {
 }
 
 /** What every WrappedKeys promises; `open` gives an empty store. */
-export function wrappedKeysContract(backing: string, open: (t: TestContext) => Promise<WrappedKeys>): void {
+export function wrappedKeysContract(
+  backing: string,
+  open: (t: TestContext) => Promise<WrappedKeys>,
+  skip: string | false = false,
+): void {
   const promise = (title: string, run: (keys: WrappedKeys) => Promise<void>) =>
-    test(`${backing}: ${title}`, async t => run(await open(t)))
+    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
 
   promise('a key is found again with every byte', async keys => {
     const key = aWrappedKey()

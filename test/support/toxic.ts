@@ -1,4 +1,4 @@
-import { createServer } from 'node:net'
+import { freePort } from './free-port.ts'
 import { needsVariable } from './needs.ts'
 
 export const proxyNeeds = needsVariable('VAULT_TEST_TOXIPROXY', 'the fault proxy')
@@ -58,13 +58,4 @@ async function ask(method: string, path: string, body?: unknown): Promise<void> 
   })
   if (!response.ok) throw new Error(`the fault proxy answers ${response.status} to ${method} ${path}`)
   await response.arrayBuffer()
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }

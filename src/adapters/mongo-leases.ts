@@ -1,0 +1,41 @@
+import { type Model, trusted } from 'mongoose'
+import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
+import { type LeaseRow, modelOf } from './mongo-schema.ts'
+
+interface Wanted {
+  readonly name: string
+  readonly holder: string
+  readonly nowMs: number
+  readonly untilMs: number
+}
+
+/**
+ * Renewed by its holder, else taken where it is free or has ended, else made: each step is one conditional write, so of
+ * racers one wins.
+ *
+ * @returns a fencing number that grows with each change of holder, or undefined when another holds it
+ */
+export async function takeLease(mongo: MongoConnection, wanted: Wanted): Promise<number | undefined> {
+  const { name, holder, nowMs, untilMs } = wanted
+  const leases: Model<LeaseRow> = modelOf(mongo.connection, 'leases')
+  const change = (filter: object, update: object) =>
+    mongo.ask(session => leases.findOneAndUpdate(filter, update, { session, returnDocument: 'after', lean: true }))
+  const renewed = await change({ _id: name, holder }, { $set: { untilMs } })
+  if (renewed) return renewed.fence
+  const over = { _id: name, untilMs: trusted({ $lte: nowMs }) }
+  const taken = await change(over, { $set: { holder, untilMs }, $inc: { fence: 1 } })
+  if (taken) return taken.fence
+  try {
+    await mongo.ask(session => leases.insertOne({ _id: name, holder, untilMs, fence: 1 }, { session }))
+    return 1
+  } catch (error) {
+    if (isDuplicate(error)) return undefined
+    throw error
+  }
+}
+
+/** The row stays, without a holder, so that the fencing number goes on. */
+export async function dropLease(mongo: MongoConnection, name: string, holder: string): Promise<void> {
+  const leases: Model<LeaseRow> = modelOf(mongo.connection, 'leases')
+  await mongo.ask(session => leases.updateOne({ _id: name, holder }, { $set: { holder: '', untilMs: 0 } }, { session }))
+}

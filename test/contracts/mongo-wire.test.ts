@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { MongoBudgets } from '../../src/adapters/mongo-budgets.ts'
+import type { MongoConnection } from '../../src/adapters/mongo-connection.ts'
+import { MongoLedger } from '../../src/adapters/mongo-ledger.ts'
+import { MongoTrailBatches } from '../../src/adapters/mongo-trail-batches.ts'
+import { MongoWrappedKeys } from '../../src/adapters/mongo-wrapped-keys.ts'
+import { freshMongo, mongoNeeds } from '../support/mongo-database.ts'
+import { rawGrant } from '../support/raw-grant.ts'
+import { aDocument, anAnswer, anApiKey, aReview, aSubject, here, stored } from './ledger-rows.ts'
+import { aBatch } from './trail-batches.contract.ts'
+import { aWrappedKey } from './wrapped-keys.contract.ts'
+
+const { skip } = mongoNeeds
+
+interface Sent {
+  readonly name: string
+  readonly command: Readonly<Record<string, unknown>>
+}
+
+const writes = new Set(['insert', 'update', 'delete', 'findAndModify', 'commitTransaction', 'abortTransaction'])
+const reads = new Set(['find', 'aggregate', 'distinct', 'count'])
+const inTransaction = ({ command }: Sent): boolean => command['autocommit'] === false
+
+/** Every command that the driver sends for the vault from now on. */
+function watch(mongo: MongoConnection): readonly Sent[] {
+  const sent: Sent[] = []
+  mongo.connection.getClient().on('commandStarted', ({ commandName, command }) => {
+    sent.push({ name: commandName, command: command as Record<string, unknown> })
+  })
+  return sent
+}
+
+/** Every call of every port, those that fail included. */
+async function useAll(t: TestContext): Promise<readonly Sent[]> {
+  const mongo = await freshMongo(t)
+  const sent = watch(mongo)
+  const [ledger, batches] = [new MongoLedger(mongo), new MongoTrailBatches(mongo)]
+  const [keys, budgets] = [new MongoWrappedKeys(mongo), new MongoBudgets(mongo)]
+  const [document, subject, review, answer, key] = [aDocument(), aSubject(), aReview(), anAnswer(), anApiKey()]
+  await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put: subject }])
+  await ledger.commit(rawGrant, [
+    { row: 'document', expected: 0, put: document },
+    { row: 'review', expected: 0, put: review },
+    { row: 'answer', expected: 0, put: answer },
+    { row: 'key', expected: 0, put: key },
+  ])
+  await ledger.commit(rawGrant, [{ row: 'document', expected: 1, put: stored(document) }])
+  await ledger.commit(rawGrant, [
+    { row: 'answer', expected: 1, forget: { key: answer.key } },
+    { row: 'subject', expected: 0, put: subject },
+  ])
+  const page = { limit: 5 }
+  await Promise.all([
+    ledger.findDocument(here, document.id),
+    ledger.findUpload(here, document.subject, document.uploadMac),
+    ledger.listDocuments(here, document.subject, page),
+    ledger.findSubject(here, subject.reference),
+    ledger.findSubjectById(here, subject.id),
+    ledger.findReview(here, review.id),
+    ledger.findReviewOf(here, review.document),
+    ledger.listReviews(here, 'pending', page),
+    ledger.findDesk(here, document.depositedBy),
+    ledger.findAnswer(answer.key),
+    ledger.findApiKey(key.keyId),
+    ledger.listApiKeys(here, page),
+    ledger.listOverdue(here, 9, 9),
+    ledger.listExpiredAnswers(here, 9, 9),
+    ledger.everyDocument(here, page),
+    ledger.everySubject(here, page),
+    ledger.everyReview(here, page),
+    ledger.everyAnswer(here, page),
+    ledger.namedBlobs([document.blobKey]),
+    ledger.tenants(),
+  ])
+  await ledger.takeLease('a', 'b', 1, 1)
+  await ledger.takeLease('a', 'c', 9, 1)
+  await ledger.dropLease('a', 'c')
+  const wrapped = aWrappedKey()
+  await keys.put(rawGrant, wrapped)
+  await keys.put(rawGrant, wrapped)
+  await keys.get(wrapped.id)
+  await keys.replace(rawGrant, wrapped.id, 'e1', 'e2', wrapped.edks)
+  await keys.list(page)
+  await keys.destroy(rawGrant, [wrapped.id])
+  await budgets.spend('a', 0, 1, 1)
+  await budgets.spend('a', 0, 1, 1)
+  const batch = aBatch()
+  await batches.insert(batch)
+  await batches.insert(batch)
+  await batches.find(batch.log, 0)
+  await batches.tail(batch.log)
+  await batches.range(batch.log, 0, 9)
+  await batches.holding(batch.log, 0)
+  await batches.logs()
+  await batches.ready()
+  return sent
+}
+
+test('every write on the wire is acknowledged by a majority, journalled', { skip }, async t => {
+  const sent = (await useAll(t)).filter(({ name }) => writes.has(name))
+  assert.ok(sent.length > 15)
+  for (const one of sent) {
+    // Within a transaction it is the commit that carries the concern, and the server refuses it anywhere else.
+    if (inTransaction(one) && !one.name.endsWith('Transaction')) continue
+    const concern = one.command['writeConcern'] as Readonly<Record<string, unknown>> | undefined
+    assert.deepEqual([concern?.['w'], concern?.['j']], ['majority', true], one.name)
+  }
+  const names = new Set(sent.map(({ name }) => name))
+  for (const name of ['insert', 'update', 'delete', 'findAndModify', 'commitTransaction'])
+    assert.ok(names.has(name), name)
+})
+
+test('every read is of what a majority has, from the primary, and not older than the last write', { skip }, async t => {
+  const sent = (await useAll(t)).filter(one => reads.has(one.name) && !inTransaction(one))
+  assert.ok(sent.length > 20)
+  for (const { name, command } of sent) {
+    const concern = command['readConcern'] as Readonly<Record<string, unknown>> | undefined
+    assert.equal(concern?.['level'], 'majority', name)
+    assert.notEqual(concern?.['afterClusterTime'], undefined, `${name} may be answered from before the last write`)
+    const preference = command['$readPreference'] as { readonly mode?: string } | undefined
+    assert.ok(preference === undefined || preference.mode === 'primary' || preference.mode === 'primaryPreferred')
+  }
+})
+
+test('the rows of one commit go in one transaction, a single row in a single write', { skip }, async t => {
+  const mongo = await freshMongo(t)
+  const ledger = new MongoLedger(mongo)
+  const sent = watch(mongo)
+  await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put: aSubject() }])
+  assert.deepEqual(
+    sent.map(({ name }) => name),
+    ['insert'],
+  )
+  await ledger.commit(rawGrant, [
+    { row: 'subject', expected: 0, put: aSubject() },
+    { row: 'review', expected: 0, put: aReview() },
+  ])
+  const rest = sent.slice(1)
+  assert.deepEqual(
+    rest.map(({ name }) => name),
+    ['insert', 'insert', 'commitTransaction'],
+  )
+  assert.equal(new Set(rest.map(({ command }) => String(command['txnNumber']))).size, 1)
+})
