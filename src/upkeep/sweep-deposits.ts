@@ -3,7 +3,7 @@ import { type AbandonedDocument, type DepositingDocument, type Document, wrapped
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { abandonment } from '../guards/abandon.ts'
-import { admit, close, codeOf, settle } from '../guards/admit.ts'
+import { admit, close, codeOf, isLive, settle } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
 
@@ -52,6 +52,7 @@ async function sweepOne(vault: Vault, caller: Caller, document: Document): Promi
     const gone = await vault.ledger.commit(settlement, [{ row: 'document', expected: version, forget: { tenant, id } }])
     return gone.done
   } catch (error) {
+    if (isLive(grant)) await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     vault.log.warn('deposit not swept', { code: codeOf(error), job: 'sweep-deposits' })
     return false
   }

@@ -216,7 +216,9 @@ async function judged(folder: string, aheadMs = hourMs): Promise<readonly Findin
 }
 
 function sorted(findings: readonly Finding[]): readonly string[] {
-  return findings.map(finding => JSON.stringify(Object.entries(finding).sort())).sort()
+  return findings
+    .map(finding => JSON.stringify(Object.entries(finding).sort(([one], [other]) => one.localeCompare(other))))
+    .sort()
 }
 
 function flipTrail(dataDir: string, chance: Seeded) {

@@ -25,6 +25,7 @@ import {
 } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { TestClock } from '../support/test-clock.ts'
+import { everyEntry } from '../support/trail-lines.ts'
 import { newVaultFolder, openWrapped, type VaultFolder } from '../support/vault-folder.ts'
 
 const dayMs = 86_400_000
@@ -67,6 +68,7 @@ suite('what was once wrong stays right', () => {
     )
     assert.deepEqual(stuck, { status: 'fulfilled', value: 0 })
     assert.equal(tries, 100, 'each was tried once')
+    assert.deepEqual(await openIntents(vault), [], 'what was tried and failed is on record')
     assert.equal(await sweepDeposits(vault, tenantId, noSignal), 100)
     assert.deepEqual(await findingsOf(vault), [])
   })
@@ -164,6 +166,15 @@ async function inVault<Result>(
 ): Promise<Result> {
   await using open = await openWrapped(folder.config, { clock })
   return await work(open.vault)
+}
+
+async function openIntents(vault: Vault): Promise<readonly string[]> {
+  const open = new Set<string>()
+  for await (const { id, out, of } of everyEntry(vault)) {
+    if (out === 'allow') open.add(id)
+    if (of !== undefined) open.delete(of)
+  }
+  return [...open]
 }
 
 type Row = Record<string, string | number | null>

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import sharp from 'sharp'
 import { openDocument } from '../../src/access/open-document.ts'
+import { findProblems } from '../../src/commands/check.ts'
 import type { Caller } from '../../src/domain/caller.ts'
 import type { Finding } from '../../src/domain/finding.ts'
 import type { CaseReference, DocumentId, PersonId, ReviewId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
@@ -10,8 +11,7 @@ import type { Vault } from '../../src/guards/vault.ts'
 import { deposit } from '../../src/intake/deposit.ts'
 import { decideReview } from '../../src/review/decide-review.ts'
 import { takeReview } from '../../src/review/take-review.ts'
-import { verifyLogs } from '../../src/trail/verify.ts'
-import { check, noCounts } from '../../src/upkeep/check.ts'
+import { noCounts } from '../../src/upkeep/check.ts'
 
 export const tenantId = 'jnetot' as TenantId
 const noSignal = new AbortController().signal
@@ -116,11 +116,5 @@ export async function take(vault: Vault, id: ReviewId, caller: Caller): Promise<
 
 /** Everything that `check` says of an open vault. */
 export async function findingsOf(vault: Vault, quick = false): Promise<readonly Finding[]> {
-  const findings: Finding[] = []
-  for (const { problems } of await verifyLogs(vault.batches)) {
-    for (const { problem: detail, ...where } of problems) findings.push({ code: 'trail.broken', ...where, detail })
-  }
-  const options = { quick, signal: noSignal, counts: noCounts() }
-  for await (const finding of check(vault, options)) findings.push(finding)
-  return findings
+  return Array.fromAsync(findProblems(vault, noCounts(), quick))
 }

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import { blobKeyOf, wrappedKeyId } from '../../src/domain/document.ts'
+import { type MessageId, parseMessageId } from '../../src/domain/ids.ts'
+import { limits } from '../../src/domain/media.ts'
+import { admit } from '../../src/guards/admit.ts'
+import { forgetAnswers } from '../../src/upkeep/forget-answers.ts'
+import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
+import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
+import { sweepOrphans } from '../../src/upkeep/sweep-orphans.ts'
+import { upkeepCaller } from '../../src/upkeep/upkeep-caller.ts'
+import { Faults, watchPorts } from '../support/failing-ports.ts'
+import {
+  callerAs,
+  depositPaper,
+  documentOf,
+  findingsOf,
+  newPaper,
+  noisePicture,
+  readPaper,
+  tenantId,
+} from '../support/house-work.ts'
+import { rawGrant } from '../support/raw-grant.ts'
+import { TestClock } from '../support/test-clock.ts'
+import { everyEntry } from '../support/trail-lines.ts'
+import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
+
+const dayMs = 86_400_000
+const noSignal = new AbortController().signal
+
+async function freshVault() {
+  const stack = new AsyncDisposableStack()
+  const folder = stack.use(await newVaultFolder())
+  const [clock, faults] = [new TestClock(), new Faults()]
+  const open = stack.use(await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) }))
+  return { ...open, clock, faults, [Symbol.asyncDispose]: () => stack.disposeAsync() }
+}
+
+test('an attempt that failed is cleared away: key, body, row, and on record; what is stored stays', async () => {
+  await using fresh = await freshVault()
+  const { vault, ports, clock, faults } = fresh
+  const picture = await noisePicture(1)
+  const kept = documentOf(await depositPaper(vault, newPaper(picture)))
+  await faults.during(
+    ({ name, at }) => name === 'blobs.put' && at === 'after',
+    () => depositPaper(vault, newPaper(picture)),
+  )
+  assert.equal((await ports.wrappedKeys.list({ limit: 10 })).length, 2)
+  clock.advance(limits.deposit.deadlineMs + 1)
+  assert.equal(await sweepDeposits(vault, tenantId, noSignal), 1)
+  assert.equal(await sweepDeposits(vault, tenantId, noSignal), 0)
+  assert.equal((await ports.wrappedKeys.list({ limit: 10 })).length, 1)
+  assert.equal((await Array.fromAsync(ports.blobs.list(Number.MAX_SAFE_INTEGER))).length, 1)
+  const sweeps = (await Array.fromAsync(everyEntry(vault))).filter(({ act }) => act === 'deposit.sweep')
+  assert.deepEqual(
+    sweeps.map(({ out }) => out),
+    ['allow', 'done'],
+  )
+  await readPaper(vault, kept)
+  assert.deepEqual(await findingsOf(vault), [])
+})
+
+test('an orphan is deleted after a day, on record, and nothing that a row names', async () => {
+  await using fresh = await freshVault()
+  const { vault, ports, clock } = fresh
+  const kept = documentOf(await depositPaper(vault, newPaper(await noisePicture(1))))
+  const [key] = await ports.wrappedKeys.list({ limit: 1 })
+  assert.ok(key)
+  const orphan = parseMessageId(randomBytes(32).toString('hex')) as MessageId
+  await ports.wrappedKeys.put(rawGrant, { ...key, id: wrappedKeyId(orphan), createdAtMs: clock.nowMs() })
+  await ports.blobs.put(rawGrant, blobKeyOf(orphan), [randomBytes(100)], noSignal)
+  assert.deepEqual(await sweepOrphans(vault, noSignal), { blobs: 0, keys: 0 }, 'it may be somebody’s yet')
+  clock.advance(dayMs + 60_000)
+  assert.deepEqual((await findingsOf(vault)).map(({ code }) => code).sort(), ['blob.orphan', 'key.orphan'])
+  assert.deepEqual(await sweepOrphans(vault, noSignal), { blobs: 1, keys: 1 })
+  assert.deepEqual(await findingsOf(vault), [])
+  await readPaper(vault, kept)
+})
+
+test('an answer is forgotten after seven days, and then its key may be used anew', async () => {
+  await using fresh = await freshVault()
+  const { vault, clock } = fresh
+  const paper = newPaper(await noisePicture(1))
+  await depositPaper(vault, paper)
+  assert.equal((await depositPaper(vault, paper)).replayed, true)
+  assert.equal(await forgetAnswers(vault, tenantId, noSignal), 0)
+  clock.advance(limits.idempotency.keptMs + 1_000)
+  assert.equal(await forgetAnswers(vault, tenantId, noSignal), 1)
+  const other = { ...paper, bytes: await noisePicture(2) }
+  assert.equal((await depositPaper(vault, other)).replayed, false)
+  assert.deepEqual(await findingsOf(vault), [])
+})
+
+test('an intent that never got an outcome is marked once, also when the year has changed since', async () => {
+  await using fresh = await freshVault()
+  const { vault, clock } = fresh
+  const closedLate = await begin()
+  const never = await begin()
+  clock.advance(370 * dayMs)
+  await vault.trail.append([{ act: 'document.deposit', out: 'done', of: closedLate, caller: callerAs('onboarding') }])
+  assert.equal(await new GrantSweep().run(vault, noSignal), 1)
+  assert.equal(await new GrantSweep().run(vault, noSignal), 0, 'a process that starts later does not mark it again')
+  const marks = (await Array.fromAsync(everyEntry(vault))).filter(({ out }) => out === 'swept')
+  assert.deepEqual(
+    marks.map(({ of }) => of),
+    [never],
+  )
+  assert.deepEqual(await findingsOf(vault), [])
+
+  async function begin(): Promise<string> {
+    const { grant } = await admit(vault, upkeepCaller(vault, 'test', tenantId), {
+      action: 'deposit.sweep',
+      resource: { known: true },
+    })
+    return grant.intent.id
+  }
+})
