@@ -1,7 +1,7 @@
-import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import type { Door } from './door.ts'
+import { createServer } from './node-http.ts'
 
 export interface MetricsListener {
   readonly url: string
