@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Config } from './config.ts'
+import type { Config, EmbeddedConfig, ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
 import type { Finding } from './domain/finding.ts'
 import type { TenantId } from './domain/ids.ts'
@@ -8,6 +8,7 @@ import type { Tenant } from './domain/tenant.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
+import type { Stores } from './production-stores.ts'
 
 /** The technologies behind the ports, open. Dispose of it to close them, in the reverse of the order they were opened in. */
 export interface Backing extends AsyncDisposable {
@@ -25,20 +26,28 @@ export interface BackingOptions {
 }
 
 /**
- * Opens the embedded backing: one process for each data folder. The data folder's lock comes first; the key file comes before
- * the stores where neither is there yet, so that a start that fails on keys leaves an empty data folder behind.
+ * Opens the technologies that the settings name, and loads no other.
  *
- * @throws {VaultError} config.invalid - the key file, its place or a tenant is refused; problems in words
- * @throws {VaultError} ledger.unavailable - another process holds the data folder, or a store cannot be opened
+ * @throws {VaultError} config.invalid - keys, their place, a tenant, or the form of a database is refused; problems in words
+ * @throws {VaultError} ledger.unavailable, keys.unavailable, blobs.unavailable - another process holds the data folder, or a
+ *   store cannot be opened
  */
 export async function openBacking(config: Config, options: BackingOptions = {}): Promise<Backing> {
+  return config.backing === 'embedded' ? openEmbedded(config, options) : openProduction(config, options)
+}
+
+/**
+ * One process for each data folder. The data folder's lock comes first; the key file comes before the stores where neither is
+ * there yet, so that a start that fails on keys leaves an empty data folder behind.
+ */
+async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Promise<Backing> {
   await using stack = new AsyncDisposableStack()
-  const loading = loadAdapters()
-  const tenantsLoading = import('./adapters/file-tenants.ts').then(module => module.loadTenants(config.tenantsDir))
+  const loading = Promise.all([loadEmbedded(), loadCommon()])
+  const tenantsLoading = loadTenants(config)
   // Both are met below; until then a failure of theirs must not count as unhandled.
   void Promise.allSettled([loading, tenantsLoading])
   stack.use(await holdFolder(config.dataDir))
-  const adapters = await loading
+  const [adapters, common] = await loading
   const keyring = () => adapters.openKeyfileKeyring(keyPlaceOf(config))
   const made = existsSync(join(config.keysDir, 'keyring.json')) ? undefined : await keyring()
   const opened = await Promise.allSettled([
@@ -49,47 +58,51 @@ export async function openBacking(config: Config, options: BackingOptions = {}):
     ),
     tenantsLoading,
   ])
-  const [ring, thread, blobs, tenants] = opened
-  if (thread.status === 'fulfilled') stack.use(thread.value)
+  const [ring, sqlite, blobs, tenants] = opened
+  if (sqlite.status === 'fulfilled') stack.use(sqlite.value)
   if (blobs.status === 'fulfilled') stack.use(blobs.value)
   for (const one of opened) if (one.status === 'rejected') throw one.reason
-  return bundle(
-    adapters,
-    fulfilled(ring),
-    fulfilled(thread),
-    fulfilled(blobs),
-    fulfilled(tenants),
-    config,
-    options,
-    stack,
-  )
+  const thread = fulfilled(sqlite)
+  const stores = {
+    ledger: new adapters.SqliteLedger(thread),
+    batches: new adapters.SqliteTrailBatches(thread),
+    wrappedKeys: new adapters.SqliteWrappedKeys(thread),
+    budgets: new adapters.SqliteBudgets(thread),
+    blobs: fulfilled(blobs),
+    keyring: fulfilled(ring),
+  }
+  return bundle(common, stores, fulfilled(tenants), config, options, stack)
 }
 
-type Adapters = Awaited<ReturnType<typeof loadAdapters>>
+/** Any number of processes, on this machine and others, share what lies behind it. */
+async function openProduction(config: ProductionConfig, options: BackingOptions): Promise<Backing> {
+  await using stack = new AsyncDisposableStack()
+  const commonLoading = Promise.all([loadCommon(), loadTenants(config)])
+  void Promise.allSettled([commonLoading])
+  const { openProductionStores } = await import('./production-stores.ts')
+  const stores = await openProductionStores(config, stack)
+  const [common, tenants] = await commonLoading
+  return bundle(common, stores, tenants, config, options, stack)
+}
+
+type Common = Awaited<ReturnType<typeof loadCommon>>
 
 function bundle(
-  adapters: Adapters,
-  keyring: Awaited<ReturnType<Adapters['openKeyfileKeyring']>>,
-  thread: Awaited<ReturnType<Adapters['openSqlite']>>,
-  blobs: Awaited<ReturnType<Adapters['openFileBlobs']>>,
+  adapters: Common,
+  stores: Stores,
   tenants: ReadonlyMap<TenantId, Tenant>,
-  config: Config,
+  { logLevel }: Config,
   options: BackingOptions,
   stack: AsyncDisposableStack,
 ): Backing {
-  const ledger = new adapters.SqliteLedger(thread)
+  const { ledger, keyring } = stores
   const images = new adapters.SharpImages()
   const pdfs = stack.use(new adapters.ChildPdfs())
-  const log = options.log ?? stack.use(new adapters.PinoLog(config.logLevel))
+  const log = options.log ?? stack.use(new adapters.PinoLog(logLevel))
   const open = stack.move()
   return {
     ports: {
-      ledger,
-      batches: new adapters.SqliteTrailBatches(thread),
-      wrappedKeys: new adapters.SqliteWrappedKeys(thread),
-      budgets: new adapters.SqliteBudgets(thread),
-      blobs,
-      keyring,
+      ...stores,
       images,
       pdfs,
       sniffer: new adapters.FileTypeSniffer(),
@@ -105,39 +118,35 @@ function bundle(
   }
 }
 
+async function loadTenants({ tenantsDir }: Config): Promise<ReadonlyMap<TenantId, Tenant>> {
+  const module = await import('./adapters/file-tenants.ts')
+  return module.loadTenants(tenantsDir)
+}
+
 /** Loaded together: while one waits for the disk, another is compiled. */
-async function loadAdapters() {
-  const [keyfile, thread, ledger, batches, wrapped, budgets, files, images, pdfs, sniffer, identity, clock, log] =
-    await Promise.all([
-      import('./adapters/keyfile-keyring.ts'),
-      import('./adapters/sqlite-thread.ts'),
-      import('./adapters/sqlite-ledger.ts'),
-      import('./adapters/sqlite-trail-batches.ts'),
-      import('./adapters/sqlite-wrapped-keys.ts'),
-      import('./adapters/sqlite-budgets.ts'),
-      import('./adapters/file-blobs.ts'),
-      import('./adapters/sharp-images.ts'),
-      import('./adapters/child-pdfs.ts'),
-      import('./adapters/file-type-sniffer.ts'),
-      import('./adapters/key-identity.ts'),
-      import('./adapters/system-clock.ts'),
-      import('./adapters/pino-log.ts'),
-    ])
-  return {
-    ...keyfile,
-    ...thread,
-    ...ledger,
-    ...batches,
-    ...wrapped,
-    ...budgets,
-    ...files,
-    ...images,
-    ...pdfs,
-    ...sniffer,
-    ...identity,
-    ...clock,
-    ...log,
-  }
+async function loadEmbedded() {
+  const [keyfile, thread, ledger, batches, wrapped, budgets, files] = await Promise.all([
+    import('./adapters/keyfile-keyring.ts'),
+    import('./adapters/sqlite-thread.ts'),
+    import('./adapters/sqlite-ledger.ts'),
+    import('./adapters/sqlite-trail-batches.ts'),
+    import('./adapters/sqlite-wrapped-keys.ts'),
+    import('./adapters/sqlite-budgets.ts'),
+    import('./adapters/file-blobs.ts'),
+  ])
+  return { ...keyfile, ...thread, ...ledger, ...batches, ...wrapped, ...budgets, ...files }
+}
+
+async function loadCommon() {
+  const [images, pdfs, sniffer, identity, clock, log] = await Promise.all([
+    import('./adapters/sharp-images.ts'),
+    import('./adapters/child-pdfs.ts'),
+    import('./adapters/file-type-sniffer.ts'),
+    import('./adapters/key-identity.ts'),
+    import('./adapters/system-clock.ts'),
+    import('./adapters/pino-log.ts'),
+  ])
+  return { ...images, ...pdfs, ...sniffer, ...identity, ...clock, ...log }
 }
 
 async function holdFolder(dataDir: string): Promise<AsyncDisposable> {
@@ -150,10 +159,13 @@ async function holdFolder(dataDir: string): Promise<AsyncDisposable> {
 const heldByAnother = 'another process of the vault holds the data folder'
 
 /**
- * Looks at data folder and key folder from below the ports, before anything of them is opened; changes nothing.
+ * Looks at data folder and key folder from below the ports, before anything of them is opened; changes nothing. Production
+ * has none.
  * @throws {VaultError} ledger.unavailable - a folder cannot be read
  */
-export async function* inspectBacking({ dataDir, keysDir }: Config): AsyncGenerator<Finding, void> {
+export async function* inspectBacking(config: Config): AsyncGenerator<Finding, void> {
+  if (config.backing === 'production') return
+  const { dataDir, keysDir } = config
   const { inspectFolders } = await import('./adapters/embedded-inspection.ts')
   yield* inspectFolders({ dataDir, keysDir })
 }
@@ -180,7 +192,7 @@ function codeIn(error: unknown): string {
   return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
 }
 
-function keyPlaceOf({ keysDir, dataDir, passphraseFile }: Config) {
+function keyPlaceOf({ keysDir, dataDir, passphraseFile }: EmbeddedConfig) {
   return { keysDir, dataDir, ...(passphraseFile === undefined ? {} : { passphraseFile }) }
 }
 

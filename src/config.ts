@@ -1,80 +1,84 @@
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { VaultError } from './domain/errors.ts'
+import { settingNames, settingsSchema, type VariableName } from './settings.ts'
 
 /** What an operator may set, and nothing else: the rest of the program sees this, never the environment. */
-export interface Config {
-  readonly dataDir: string
-  readonly keysDir: string
+export type Config = EmbeddedConfig | ProductionConfig
+
+interface CommonConfig {
   readonly tenantsDir: string
   readonly host: string
   /** 0 takes any free port; the one taken is printed. */
   readonly port: number
   /** Loopback listener of `/metrics`; undefined is none, 0 any free port. */
   readonly metricsPort: number | undefined
-  /** Names a file; its content is read where it is used and never kept here. */
-  readonly passphraseFile: string | undefined
   readonly readBudgetPerHour: number
   readonly uploadBudgetBytes: number
   readonly maxConnections: number
-  readonly diskReserveBytes: number
   readonly logLevel: 'info' | 'warn' | 'error' | 'silent'
 }
 
-const MiB = 1024 * 1024
+/** One process with its data in a folder and its keys in a file. */
+export interface EmbeddedConfig extends CommonConfig {
+  readonly backing: 'embedded'
+  readonly dataDir: string
+  readonly keysDir: string
+  /** Names a file; its content is read where it is used and never kept here. */
+  readonly passphraseFile: string | undefined
+  readonly diskReserveBytes: number
+}
 
-const text = z.string().min(1)
-const whole = (least: number, most: number, otherwise: number) =>
-  z
-    .string()
-    .regex(/^[0-9]{1,15}$/, 'must be a whole number')
-    .transform(Number)
-    .pipe(z.number().min(least).max(most))
-    .default(otherwise)
-const port = z
-  .string()
-  .regex(/^[0-9]{1,5}$/, 'must be a port, 0 to 65535')
-  .transform(Number)
-  .pipe(z.number().max(65_535))
-
-/** Name, rule, default and purpose of every variable: `help` and infra/README.md say the same. */
-const variables = {
-  VAULT_DATA_DIR: text
-    .default('./vault-data')
-    .meta({ description: 'folder of rows, trail, wrapped keys and sealed papers' }),
-  VAULT_KEYS_DIR: text.optional().meta({ description: 'folder of the key file, outside of the data folder' }),
-  VAULT_TENANTS_DIR: text.optional().meta({ description: 'folder of the tenants’ policies' }),
-  VAULT_HOST: text.default('127.0.0.1').meta({ description: 'address to listen on' }),
-  VAULT_PORT: port.default(8080).meta({ description: 'port to listen on; 0 takes a free one' }),
-  VAULT_METRICS_PORT: z
-    .union([z.literal('off'), port])
-    .default('off')
-    .meta({ description: 'port of /metrics on 127.0.0.1; 0 takes a free one, off is none' }),
-  VAULT_KEYRING_PASSPHRASE_FILE: text
-    .optional()
-    .meta({ description: 'file that holds the passphrase of the key file' }),
-  VAULT_READ_BUDGET: whole(1, 1_000_000, 600).meta({ description: 'papers one caller may open in an hour' }),
-  VAULT_UPLOAD_BUDGET_BYTES: whole(32 * MiB, 64 * 1024 * MiB, 128 * MiB).meta({
-    description: 'memory that uploads under way may take together',
-  }),
-  VAULT_MAX_CONNECTIONS: whole(1, 100_000, 4_096).meta({ description: 'connections that are open at once' }),
-  VAULT_DISK_RESERVE_BYTES: whole(0, 2 ** 50 - 1, 256 * MiB).meta({
-    description: 'free room below which uploads are refused',
-  }),
-  VAULT_LOG_LEVEL: z
-    .enum(['info', 'warn', 'error', 'silent'])
-    .default('info')
-    .meta({ description: 'least level logged' }),
-} as const
-
-export type VariableName = keyof typeof variables
-const schema = z.object(variables)
-const names = new Set(Object.keys(variables))
+/** Any number of processes on one replica set, one bucket and one KMS. A secret is named by its file, here too. */
+export interface ProductionConfig extends CommonConfig {
+  readonly backing: 'production'
+  readonly mongo: {
+    readonly uriFile: string
+    readonly database: string
+    readonly keysDatabase: string
+    /** Of the wrapped keys, where they lie in a cluster of their own. */
+    readonly keysUriFile: string | undefined
+  }
+  readonly s3: {
+    readonly region: string
+    readonly bucket: string
+    readonly prefix: string
+    readonly endpoint: string | undefined
+  }
+  readonly kms: {
+    readonly region: string
+    readonly endpoint: string | undefined
+    readonly documentsKey: string
+    readonly formerDocumentsKeys: readonly string[]
+    readonly blindIndexKey: string
+    readonly doorFile: string
+  }
+}
 
 /** The project's own folder: where `infra/` lies beside `src/`. */
 const projectDir = resolve(import.meta.dirname, '..')
 
 type Problem = { readonly field: string; readonly message: string }
+
+/** Settings of one backing only; with the other they would be silently without effect, so they are refused. */
+const embeddedOnly = [
+  'VAULT_DATA_DIR',
+  'VAULT_KEYS_DIR',
+  'VAULT_KEYRING_PASSPHRASE_FILE',
+  'VAULT_DISK_RESERVE_BYTES',
+] as const satisfies readonly VariableName[]
+const productionNeeds = [
+  'VAULT_MONGODB_URI_FILE',
+  'VAULT_MONGODB_DATABASE',
+  'VAULT_MONGODB_KEYS_DATABASE',
+  'VAULT_S3_REGION',
+  'VAULT_S3_BUCKET',
+  'VAULT_KMS_REGION',
+  'VAULT_KMS_DOCUMENTS_KEY',
+  'VAULT_KMS_BLIND_INDEX_KEY',
+  'VAULT_KMS_DOOR_FILE',
+] as const satisfies readonly VariableName[]
+const isProductionOnly = (name: string): boolean => /^VAULT_(?:MONGODB|S3|KMS)_/.test(name)
 
 /**
  * Reads and checks the whole environment; an empty variable counts as absent, `VAULT_TEST_*` is none of the vault's business.
@@ -85,50 +89,122 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const given = Object.entries(environment).filter(
     ([name, value]) => isOurs(name) && value !== '' && value !== undefined,
   )
-  const unknown = given.filter(([name]) => !names.has(name)).map(([name]) => unknownName(name))
-  const parsed = schema.safeParse(Object.fromEntries(given))
-  const problems = [...unknown, ...(parsed.error?.issues.map(issue => invalidValue(issue)) ?? [])]
+  const known = given.map(([name]) => name)
+  const parsed = settingsSchema.safeParse(Object.fromEntries(given))
+  const isProduction = environment['VAULT_BACKING'] === 'production'
+  const problems = [
+    ...known.filter(name => !settingNames.has(name)).map(name => unknownName(name)),
+    ...(parsed.error?.issues.map(issue => invalidValue(issue)) ?? []),
+    ...(isProduction ? problemsOfProduction(known) : known.filter(isProductionOnly).map(field => needless(field))),
+  ]
   if (!parsed.success || problems.length > 0) throw new VaultError('config.invalid', { problems })
   const value = parsed.data
-  const dataDir = resolve(value.VAULT_DATA_DIR)
-  const passphraseFile = value.VAULT_KEYRING_PASSPHRASE_FILE
-  return Object.freeze({
-    dataDir,
-    keysDir: value.VAULT_KEYS_DIR === undefined ? `${dataDir}-keys` : resolve(value.VAULT_KEYS_DIR),
+  const common = {
     tenantsDir: resolve(value.VAULT_TENANTS_DIR ?? join(projectDir, 'infra/tenants')),
     host: value.VAULT_HOST,
     port: value.VAULT_PORT,
     metricsPort: value.VAULT_METRICS_PORT === 'off' ? undefined : value.VAULT_METRICS_PORT,
-    passphraseFile: passphraseFile === undefined ? undefined : resolve(passphraseFile),
     readBudgetPerHour: value.VAULT_READ_BUDGET,
     uploadBudgetBytes: value.VAULT_UPLOAD_BUDGET_BYTES,
     maxConnections: value.VAULT_MAX_CONNECTIONS,
-    diskReserveBytes: value.VAULT_DISK_RESERVE_BYTES,
     logLevel: value.VAULT_LOG_LEVEL,
-  })
+  }
+  return Object.freeze(isProduction ? productionFrom(value, common) : embeddedFrom(value, common))
+}
+
+type Values = z.output<typeof settingsSchema>
+
+function embeddedFrom(value: Values, common: CommonConfig): EmbeddedConfig {
+  const dataDir = resolve(value.VAULT_DATA_DIR ?? './vault-data')
+  return {
+    backing: 'embedded',
+    ...common,
+    dataDir,
+    keysDir: value.VAULT_KEYS_DIR === undefined ? `${dataDir}-keys` : resolve(value.VAULT_KEYS_DIR),
+    passphraseFile: pathOf(value.VAULT_KEYRING_PASSPHRASE_FILE),
+    diskReserveBytes: value.VAULT_DISK_RESERVE_BYTES ?? 256 * 1024 * 1024,
+  }
+}
+
+/** What production needs has been asked for by now: an empty text stands for nothing that can get here. */
+function productionFrom(value: Values, common: CommonConfig): ProductionConfig {
+  return {
+    backing: 'production',
+    ...common,
+    mongo: Object.freeze({
+      uriFile: resolve(value.VAULT_MONGODB_URI_FILE ?? ''),
+      database: value.VAULT_MONGODB_DATABASE ?? '',
+      keysDatabase: value.VAULT_MONGODB_KEYS_DATABASE ?? '',
+      keysUriFile: pathOf(value.VAULT_MONGODB_KEYS_URI_FILE),
+    }),
+    s3: Object.freeze({
+      region: value.VAULT_S3_REGION ?? '',
+      bucket: value.VAULT_S3_BUCKET ?? '',
+      prefix: value.VAULT_S3_PREFIX ?? '',
+      endpoint: value.VAULT_S3_ENDPOINT,
+    }),
+    kms: Object.freeze({
+      region: value.VAULT_KMS_REGION ?? '',
+      endpoint: value.VAULT_KMS_ENDPOINT,
+      documentsKey: value.VAULT_KMS_DOCUMENTS_KEY ?? '',
+      formerDocumentsKeys: value.VAULT_KMS_FORMER_DOCUMENTS_KEYS ?? [],
+      blindIndexKey: value.VAULT_KMS_BLIND_INDEX_KEY ?? '',
+      doorFile: resolve(value.VAULT_KMS_DOOR_FILE ?? ''),
+    }),
+  }
+}
+
+function problemsOfProduction(known: readonly string[]): readonly Problem[] {
+  const missing = productionNeeds.filter(name => !known.includes(name))
+  const idle = embeddedOnly.filter(name => known.includes(name))
+  return [
+    ...missing.map(field => ({ field, message: 'must be set with VAULT_BACKING=production' })),
+    ...idle.map(field => ({ field, message: 'is of the embedded backing; production keeps no data or key file here' })),
+  ]
 }
 
 /** Every setting in force, for an operator to read; a secret's reference shows as `[set]`. */
-export function describeConfig(config: Config): Readonly<Record<VariableName, string>> {
+export function describeConfig(config: Config): Readonly<Partial<Record<VariableName, string>>> {
   return {
-    VAULT_DATA_DIR: config.dataDir,
-    VAULT_KEYS_DIR: config.keysDir,
+    VAULT_BACKING: config.backing,
     VAULT_TENANTS_DIR: config.tenantsDir,
     VAULT_HOST: config.host,
     VAULT_PORT: String(config.port),
     VAULT_METRICS_PORT: config.metricsPort === undefined ? 'off' : String(config.metricsPort),
-    VAULT_KEYRING_PASSPHRASE_FILE: config.passphraseFile === undefined ? '[not set]' : '[set]',
     VAULT_READ_BUDGET: String(config.readBudgetPerHour),
     VAULT_UPLOAD_BUDGET_BYTES: String(config.uploadBudgetBytes),
     VAULT_MAX_CONNECTIONS: String(config.maxConnections),
-    VAULT_DISK_RESERVE_BYTES: String(config.diskReserveBytes),
     VAULT_LOG_LEVEL: config.logLevel,
+    ...(config.backing === 'embedded' ? describeEmbedded(config) : describeProduction(config)),
   }
 }
 
-/** One line for each variable: its name and what it is for. */
-export function variableLines(): readonly string[] {
-  return Object.entries(variables).map(([name, rule]) => `  ${name.padEnd(30)} ${rule.meta()?.description ?? ''}`)
+function describeEmbedded(config: EmbeddedConfig): Partial<Record<VariableName, string>> {
+  return {
+    VAULT_DATA_DIR: config.dataDir,
+    VAULT_KEYS_DIR: config.keysDir,
+    VAULT_KEYRING_PASSPHRASE_FILE: shown(config.passphraseFile),
+    VAULT_DISK_RESERVE_BYTES: String(config.diskReserveBytes),
+  }
+}
+
+function describeProduction({ mongo, s3, kms }: ProductionConfig): Partial<Record<VariableName, string>> {
+  return {
+    VAULT_MONGODB_URI_FILE: '[set]',
+    VAULT_MONGODB_DATABASE: mongo.database,
+    VAULT_MONGODB_KEYS_URI_FILE: shown(mongo.keysUriFile),
+    VAULT_MONGODB_KEYS_DATABASE: mongo.keysDatabase,
+    VAULT_S3_REGION: s3.region,
+    VAULT_S3_BUCKET: s3.bucket,
+    VAULT_S3_PREFIX: s3.prefix,
+    VAULT_S3_ENDPOINT: s3.endpoint ?? 'AWS',
+    VAULT_KMS_REGION: kms.region,
+    VAULT_KMS_ENDPOINT: kms.endpoint ?? 'AWS',
+    VAULT_KMS_DOCUMENTS_KEY: kms.documentsKey,
+    VAULT_KMS_FORMER_DOCUMENTS_KEYS: kms.formerDocumentsKeys.join(','),
+    VAULT_KMS_BLIND_INDEX_KEY: kms.blindIndexKey,
+    VAULT_KMS_DOOR_FILE: '[set]',
+  }
 }
 
 /** Lets threads read the code that this process keeps compiled: they take the folder from the environment alone. */
@@ -136,10 +212,17 @@ export function shareCompiledCode(folder: string): void {
   process.env['NODE_COMPILE_CACHE'] ??= folder
 }
 
+const pathOf = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path))
+const shown = (path: string | undefined): string => (path === undefined ? '[not set]' : '[set]')
+
 const isOurs = (name: string): boolean => name.startsWith('VAULT_') && !name.startsWith('VAULT_TEST_')
 
 function unknownName(name: string): Problem {
   return { field: name, message: 'is not a setting of the vault; see `help`' }
+}
+
+function needless(field: string): Problem {
+  return { field, message: 'is of the production backing, and VAULT_BACKING is not production' }
 }
 
 /** Names the rule that is broken, never the value: a secret may have been put into the wrong variable. */

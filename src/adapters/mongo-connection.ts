@@ -20,21 +20,29 @@ const outOfDisk = new Set([14_031, 10_003])
 /**
  * One database of a replica set. Every write is acknowledged by a majority, journalled; every read is of what a majority has,
  * from the primary, and no older than whatever this process last read or wrote there: a primary that was deposed without
- * knowing it cannot answer such a read.
+ * knowing it cannot answer such a read. Dispose of the one that was opened, not of its views.
  */
 export class MongoConnection implements AsyncDisposable {
   readonly #connection: Connection
   readonly #unavailable: Unavailable
-  #seen: OperationTime | undefined
+  readonly #times: { seen?: OperationTime }
 
   /** Use `openMongo`. */
-  constructor(connection: Connection, unavailable: Unavailable) {
+  constructor(connection: Connection, unavailable: Unavailable, times: { seen?: OperationTime } = {}) {
     this.#connection = connection
     this.#unavailable = unavailable
+    this.#times = times
   }
 
   get connection(): Connection {
     return this.#connection
+  }
+
+  /** The same connections for another port, perhaps another database: what one has written, the other sees. */
+  as(unavailable: Unavailable, database = this.#connection.name): MongoConnection {
+    const isSame = database === this.#connection.name
+    const connection = isSame ? this.#connection : this.#connection.useDb(database, { useCache: true })
+    return new MongoConnection(connection, unavailable, this.#times)
   }
 
   /**
@@ -45,7 +53,7 @@ export class MongoConnection implements AsyncDisposable {
    */
   async ask<Answer>(work: Work<Answer>): Promise<Answer> {
     const session = this.#connection.getClient().startSession({ causalConsistency: true })
-    if (this.#seen) session.advanceOperationTime(this.#seen)
+    if (this.#times.seen) session.advanceOperationTime(this.#times.seen)
     return this.#inTime(this.#through(session, work))
   }
 
@@ -80,7 +88,8 @@ export class MongoConnection implements AsyncDisposable {
       return await work(session)
     } finally {
       const { operationTime } = session
-      if (operationTime && (!this.#seen || operationTime.greaterThan(this.#seen))) this.#seen = operationTime
+      const { seen } = this.#times
+      if (operationTime && (!seen || operationTime.greaterThan(seen))) this.#times.seen = operationTime
       await session.endSession()
     }
   }

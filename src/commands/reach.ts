@@ -10,12 +10,14 @@ import { complain, type ExitCode, exit, print } from './command.ts'
 import { findServing } from './serving.ts'
 
 /**
- * Opens the vault of the data folder for one command, or says that it is running.
+ * Opens the vault for one command, or says where the one that holds the data folder is running. On the production backing
+ * nobody holds anything: a command is one more process beside the others.
  *
  * @returns the vault, or where the running one can be reached
  * @throws {VaultError} ledger.unavailable - there is no vault, or another command holds it
  */
 export async function reachVault(config: Config): Promise<OpenVault | { readonly runningAt: string }> {
+  if (config.backing === 'production') return openVault({ ...config, logLevel: 'error' })
   if (!existsSync(join(config.dataDir, 'ledger.sqlite'))) {
     throw new VaultError('ledger.unavailable', { detail: 'the data folder holds no vault: start it once with `serve`' })
   }

@@ -43,7 +43,7 @@ export async function runCommand(args: readonly string[]): Promise<ExitCode> {
 }
 
 async function overview(): Promise<string> {
-  const { variableLines } = await import('../config.ts')
+  const { variableLines } = await import('../settings.ts')
   const lines = await Promise.all(
     Object.entries(commands).map(async ([name, load]) => `  ${name.padEnd(18)} ${(await load()).summary}`),
   )

@@ -4,11 +4,12 @@ import { dirname } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
 import { openVault } from '../compose.ts'
-import { type Config, readConfig, shareCompiledCode } from '../config.ts'
+import { type Config, type EmbeddedConfig, readConfig, shareCompiledCode } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId } from '../domain/ids.ts'
 import { observe } from '../guards/admit.ts'
+import { closePending } from '../guards/late-outcomes.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { OpenDoor } from '../http/server.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
@@ -24,7 +25,8 @@ export const serve: Command = {
   help: [
     'Usage: serve',
     '',
-    'Opens the data folder and the key file, making both at the first start, listens, and prints',
+    'Opens the data folder and the key file, making both at the first start (or MongoDB, S3 and KMS, which `migrate`,',
+    '`keys init` and `caller bootstrap` have prepared), listens, and prints',
     '`listening on http://<host>:<port>` once it answers. Logs go to standard error. SIGTERM and SIGINT end it',
     'within 10 s (exit code 0); a second one ends it at once. Settings come from the environment: see `help`.',
   ].join('\n'),
@@ -46,12 +48,12 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   await using open = await openVault(config)
   const { vault } = open
   exitOnDefect(vault.log)
-  await makeFirstKeysIfNone(vault, config)
+  if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start')
   const { openDoor } = await doorModule
   const door = await listen(() => openVaultDoor(openDoor, vault, config))
   const [{ startJobs }, { allJobs }] = await jobModules
-  await announce(config.dataDir, { url: door.url, pid: process.pid })
+  if (config.backing === 'embedded') await announce(config.dataDir, { url: door.url, pid: process.pid })
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
@@ -62,7 +64,8 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   vault.log.info('stopping', { signal })
   endLate(vault)
   await Promise.all([door.stop(), runner.stop()])
-  await withdraw(config.dataDir)
+  if (config.backing === 'embedded') await withdraw(config.dataDir)
+  await closePending(vault)
   await leaveOnRecord(vault)
   vault.log.info('stopped')
   return exit.ok
@@ -92,7 +95,7 @@ async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {
   }
 }
 
-async function makeFirstKeysIfNone(vault: Vault, config: Config): Promise<void> {
+async function makeFirstKeysIfNone(vault: Vault, config: EmbeddedConfig): Promise<void> {
   const { makeFirstKeys } = await import('../access/first-keys.ts')
   const made = await makeFirstKeys(vault, keys => keepFirstKeys(config.keysDir, keys))
   if (made.length === 0) return

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openBacking } from '../../src/backing.ts'
-import { type Config, readConfig } from '../../src/config.ts'
+import type { Config, EmbeddedConfig } from '../../src/config.ts'
 import { Denials } from '../../src/guards/denials.ts'
 import { gate } from '../../src/guards/gate.ts'
 import { Trail } from '../../src/guards/trail.ts'
@@ -10,11 +10,12 @@ import type { Vault } from '../../src/guards/vault.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Ports } from '../../src/ports/ports.ts'
+import { embeddedConfig } from './embedded-config.ts'
 
 /** A place for an embedded vault that is opened, closed, killed and opened again. */
 export interface VaultFolder extends AsyncDisposable {
   readonly folder: string
-  readonly config: Config
+  readonly config: EmbeddedConfig
 }
 
 export async function newVaultFolder(): Promise<VaultFolder> {
@@ -22,8 +23,8 @@ export async function newVaultFolder(): Promise<VaultFolder> {
   return { folder, config: configIn(folder), [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
 }
 
-export function configIn(folder: string): Config {
-  return readConfig({
+export function configIn(folder: string): EmbeddedConfig {
+  return embeddedConfig({
     VAULT_DATA_DIR: join(folder, 'data'),
     VAULT_KEYS_DIR: join(folder, 'keys'),
     VAULT_DISK_RESERVE_BYTES: '0',

@@ -43,10 +43,12 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   http: [...verbs, 'intake', 'access', 'review', 'trail'],
   jobs: [...verbs, ...capabilities],
   adapters: ['domain', 'ports'],
-  config: ['domain'],
-  backing: ['domain', 'ports', 'adapters', 'config'],
+  settings: [],
+  config: ['domain', 'settings'],
+  'production-stores': ['domain', 'ports', 'adapters', 'config'],
+  backing: ['domain', 'ports', 'adapters', 'config', 'production-stores'],
   compose: [...verbs, 'backing', 'config'],
-  commands: [...verbs, ...capabilities, 'http', 'jobs', 'config', 'backing', 'compose'],
+  commands: [...verbs, ...capabilities, 'http', 'jobs', 'settings', 'config', 'backing', 'compose'],
   main: ['domain', 'commands'],
 }
 
@@ -62,6 +64,7 @@ export const mayUseNode: Readonly<Record<string, readonly string[]>> = {
 /** Which packages a room may load; a room that is not named may load none. */
 export const mayUsePackage: Readonly<Record<string, readonly string[]>> = {
   http: ['express', 'multer', 'helmet', 'zod', 'zod-openapi', 'swagger-ui-dist', 'prom-client'],
+  settings: ['zod'],
   config: ['zod'],
   adapters: [
     'file-type',

@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises'
+import { initDoorFile, openKmsKeyring } from './adapters/kms-keyring.ts'
+import { MongoBudgets } from './adapters/mongo-budgets.ts'
+import { type MongoConnection, openMongo } from './adapters/mongo-connection.ts'
+import { MongoLedger } from './adapters/mongo-ledger.ts'
+import { migrateMongo, requireMigrated } from './adapters/mongo-migrations.ts'
+import { keyCollections, mainCollections } from './adapters/mongo-schema.ts'
+import { MongoTrailBatches } from './adapters/mongo-trail-batches.ts'
+import { MongoWrappedKeys } from './adapters/mongo-wrapped-keys.ts'
+import { openS3Blobs } from './adapters/s3-blobs.ts'
+import type { ProductionConfig } from './config.ts'
+import { VaultError } from './domain/errors.ts'
+import type { Ports } from './ports/ports.ts'
+
+export type Stores = Pick<Ports, 'ledger' | 'batches' | 'wrappedKeys' | 'budgets' | 'blobs' | 'keyring'>
+
+/**
+ * Opens MongoDB, S3 and KMS. Each is asked once, so that a setting that cannot work ends the start.
+ *
+ * @param stack closes what was opened, also when another part fails
+ * @throws {VaultError} config.invalid - a secret's file, the door file, or the form of a database; problems in words
+ * @throws {VaultError} ledger.unavailable, keys.unavailable, blobs.unavailable - what does not answer
+ */
+export async function openProductionStores(config: ProductionConfig, stack: AsyncDisposableStack): Promise<Stores> {
+  const [databases, ring, bucket] = await Promise.allSettled([
+    openDatabases(config, stack),
+    openRing(config, stack),
+    openBucket(config, stack),
+  ])
+  const { main, keys } = resultOf(databases)
+  await Promise.all([requireMigrated(main), requireMigrated(keys)])
+  return {
+    ledger: new MongoLedger(main),
+    budgets: new MongoBudgets(main),
+    batches: new MongoTrailBatches(main.as('trail.unavailable')),
+    wrappedKeys: new MongoWrappedKeys(keys),
+    keyring: resultOf(ring),
+    blobs: resultOf(bucket),
+  }
+}
+
+/**
+ * Brings both databases to the form that this vault reads; may be repeated, and run from several places at once.
+ * @throws {VaultError} as `openProductionStores`
+ */
+export async function migrateProductionStores(
+  config: ProductionConfig,
+): Promise<readonly { readonly database: string; readonly from: number; readonly to: number }[]> {
+  await using stack = new AsyncDisposableStack()
+  const { main, keys } = await openDatabases(config, stack)
+  const { database, keysDatabase } = config.mongo
+  return [
+    { database, ...(await migrateMongo(main, mainCollections)) },
+    { database: keysDatabase, ...(await migrateMongo(keys, keyCollections)) },
+  ]
+}
+
+/**
+ * Makes the door file where the settings name it; one that is there stays.
+ *
+ * @param key id, alias or ARN of the symmetric KMS key that wraps the secret
+ * @throws {VaultError} config.invalid - there is one already, or it cannot be written
+ * @throws {VaultError} keys.unavailable - KMS does not answer, or not for this key
+ */
+export async function initProductionKeys({ kms }: ProductionConfig, key: string): Promise<void> {
+  await initDoorFile(placeOf(kms), key, kms.doorFile)
+}
+
+/** The wrapped keys see what the others have seen, where they share a cluster. */
+async function openDatabases(
+  { mongo }: ProductionConfig,
+  stack: AsyncDisposableStack,
+): Promise<{ readonly main: MongoConnection; readonly keys: MongoConnection }> {
+  const { uriFile, database, keysUriFile, keysDatabase } = mongo
+  const uri = await readSecret(uriFile, 'VAULT_MONGODB_URI_FILE')
+  const main = stack.use(await openMongo({ uri, database }, 'ledger.unavailable'))
+  if (keysUriFile === undefined) {
+    if (keysDatabase !== database) return { main, keys: main.as('keys.unavailable', keysDatabase) }
+    throw problem('VAULT_MONGODB_KEYS_DATABASE', 'must be another than VAULT_MONGODB_DATABASE')
+  }
+  const keysUri = await readSecret(keysUriFile, 'VAULT_MONGODB_KEYS_URI_FILE')
+  const keys = stack.use(await openMongo({ uri: keysUri, database: keysDatabase }, 'keys.unavailable'))
+  return { main, keys }
+}
+
+async function openRing({ kms }: ProductionConfig, stack: AsyncDisposableStack) {
+  const { documentsKey: documents, formerDocumentsKeys: formerDocuments, blindIndexKey: blindIndex, doorFile } = kms
+  return stack.use(
+    await openKmsKeyring({ ...placeOf(kms), keys: { documents, formerDocuments, blindIndex }, doorFile }),
+  )
+}
+
+async function openBucket({ s3 }: ProductionConfig, stack: AsyncDisposableStack) {
+  return stack.use(await openS3Blobs({ ...placeOf(s3), bucket: s3.bucket, prefix: s3.prefix }))
+}
+
+/** Credentials are found as the AWS SDK finds them: a role of the machine or the process, never a setting of the vault. */
+function placeOf({ region, endpoint }: { readonly region: string; readonly endpoint: string | undefined }) {
+  return { region, ...(endpoint === undefined ? {} : { endpoint }) }
+}
+
+async function readSecret(path: string, field: string): Promise<string> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
+    throw problem(field, `names a file that cannot be read (${code})`, error)
+  }
+}
+
+function problem(field: string, message: string, cause?: unknown): VaultError {
+  return new VaultError('config.invalid', { problems: [{ field, message }] }, cause)
+}
+
+function resultOf<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
