@@ -41,8 +41,14 @@ export class FileBlobs implements Blobs, AsyncDisposable {
   async put(_by: Grant, key: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
     const path = this.#pathOf(key)
     signal.throwIfAborted()
-    // Whoever gave up does not know of it, and it may be swept before it is there.
-    await this.#inTime(this.#write(path, shardOf(key), parts, signal), () => void this.#takeBack(path, shardOf(key)))
+    const gaveUp = new AbortController()
+    try {
+      await this.#inTime(this.#write(path, shardOf(key), parts, AbortSignal.any([signal, gaveUp.signal])))
+    } catch (error) {
+      // Written too late it takes itself back: whoever gave up does not know of it, and its row may have been swept by then.
+      gaveUp.abort()
+      throw error
+    }
   }
 
   async open(key: string): Promise<OpenBlob> {
@@ -96,16 +102,6 @@ export class FileBlobs implements Blobs, AsyncDisposable {
         throw error
       }
     })
-  }
-
-  /** What fails here is found by the sweep of orphans. */
-  async #takeBack(path: string, shard: string): Promise<void> {
-    try {
-      await unlinkIfThere(path)
-      await (await this.#shard(shard)).sync()
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error
-    }
   }
 
   /** The shard's folder, made and held open; its name is durable before a file is put into it. */

@@ -3,6 +3,7 @@ import type { Detail, EntryDraft, Out, OwnWhy } from '../domain/entry.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import { type Action, type Decision, decide, type Resource, type Scope } from '../domain/permission.ts'
+import { appendLater, appendOutcome } from './late-outcomes.ts'
 import type { Placed, Vault } from './vault.ts'
 
 /**
@@ -162,36 +163,12 @@ export async function close(
   held.spent = true
   if (failure !== undefined && codeOf(failure).startsWith('trail.')) return
   const draft = outcomeDraft(held, grant, outcome)
-  if (await appended(vault, draft)) {
+  if (await appendOutcome(vault, draft)) {
     if (failure instanceof VaultError) recorded.add(failure)
     return
   }
-  void closeLater(vault, grant, draft)
+  appendLater(vault, grant, draft)
 }
-
-async function closeLater(
-  vault: Pick<Vault, 'trail' | 'log' | 'clock'>,
-  grant: Grant,
-  draft: EntryDraft,
-): Promise<void> {
-  for (const pauseMs of [500, 5_000]) {
-    await vault.clock.sleep(pauseMs)
-    if (await appended(vault, draft)) return
-  }
-  vault.log.error('outcome not on record', grantFields(grant))
-}
-
-async function appended({ trail, log }: Pick<Vault, 'trail' | 'log'>, draft: EntryDraft): Promise<boolean> {
-  try {
-    await trail.append([draft])
-    return true
-  } catch (error) {
-    log.warn('outcome not appended', { code: codeOf(error) })
-    return false
-  }
-}
-
-const grantFields = (grant: Grant) => ({ log: grant.intent.log, index: grant.intent.index })
 
 /** The code of a VaultError, or `unexpected`. */
 export function codeOf(error: unknown): ErrorCode {

@@ -136,6 +136,36 @@ suite('every port call of a verb fails in turn', { concurrency: false }, () => {
     await requireHouseInOrder()
   })
 
+  test('a sweep that is interrupted anywhere is finished by the next', async () => {
+    const leave = async (): Promise<void> => {
+      let commits = 0
+      await faults.during(
+        ({ name, at }) => {
+          if (name === 'ledger.commit' && at === 'before') commits++
+          return name === 'ledger.commit' && commits > 1
+        },
+        () => depositPaper(vault, newPaper(picture)),
+      )
+      clock.advance(4 * 60_000)
+    }
+    const sweep = () => sweepDeposits(vault, tenantId, noSignal)
+    await sweep()
+    const calls = await failEach(
+      async () => {
+        await leave()
+        return sweep
+      },
+      async (fails, what) => {
+        await leave()
+        requireKnownFailure(await failing(fails, sweep), what)
+        await sweep()
+        assert.deepEqual(await vault.ledger.listOverdue(tenantId, clock.nowMs(), 10), [], what)
+      },
+    )
+    assert.ok(calls > 15)
+    await requireHouseInOrder()
+  })
+
   test('a decision is taken once, whatever its caller was told, and a retry tells it', async () => {
     const calls = await failEach(
       async () => {

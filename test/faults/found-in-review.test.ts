@@ -9,6 +9,7 @@ import { FileBlobs, openFileBlobs } from '../../src/adapters/file-blobs.ts'
 import { blobKeyOf } from '../../src/domain/document.ts'
 import { VaultError } from '../../src/domain/errors.ts'
 import type { MessageId } from '../../src/domain/ids.ts'
+import { closePending } from '../../src/guards/late-outcomes.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import type { Ports } from '../../src/ports/ports.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
@@ -84,6 +85,28 @@ suite('what was once wrong stays right', () => {
     assert.deepEqual(swept, { blobs: 0, keys: 0 })
     putRow(folder, row)
     await inVault(folder, clock, vault => readPaper(vault, id))
+  })
+
+  test('an outcome that waits for the trail is on record before a stop', async () => {
+    await using folder = await newVaultFolder()
+    const faults = new Faults()
+    await using open = await openWrapped(folder.config, { wrap: ports => watchPorts(ports, faults.at) })
+    const { vault } = open
+    const id = documentOf(await depositPaper(vault, newPaper(await noisePicture(1))))
+    let given = false
+    const read = await faults.during(
+      ({ port }) => port === 'batches' && given,
+      () =>
+        readPaper(vault, id, {
+          onBytes: () => {
+            given = true
+          },
+        }),
+    )
+    assert.equal(read.status, 'fulfilled', 'the paper was given before the trail failed')
+    assert.equal((await openIntents(vault)).length, 1)
+    await closePending(vault)
+    assert.deepEqual(await openIntents(vault), [])
   })
 
   test('a body that was written too late does not stay behind', async () => {
