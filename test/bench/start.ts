@@ -50,7 +50,7 @@ async function untilListening(copy: string): Promise<number> {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
   const env = { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(copy, 'data') }
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [join(copy, 'src/main.ts'), 'serve'], {
+  const child = spawn(process.execPath, [join(copy, 'src/main.js'), 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
   })

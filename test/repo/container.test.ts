@@ -63,7 +63,7 @@ test('data and keys are two volumes, private to the user, and neither lies in th
 })
 
 test('compiled code is made by the user who runs it, and the keys of that start are not in the image', () => {
-  const warming = instructions.findIndex(({ name, value }) => name === 'RUN' && value.includes('src/main.ts serve'))
+  const warming = instructions.findIndex(({ name, value }) => name === 'RUN' && value.includes('src/main.js serve'))
   const user = instructions.slice(0, warming).findLast(({ name }) => name === 'USER')
   assert.equal(user?.value, 'node')
   assert.match(instructions[warming]?.value ?? '', /VAULT_KEYS_DIR=\/tmp\/warm\/keys .*&& rm -rf \/tmp\/warm$/)
@@ -80,7 +80,7 @@ test('the health of the container is what /livez says, asked by Node itself', ()
 })
 
 test('it is started without a shell, so that SIGTERM reaches it, and has longer to stop than it needs', () => {
-  assert.deepEqual(valuesOf('ENTRYPOINT'), ['["node", "src/main.ts"]'])
+  assert.deepEqual(valuesOf('ENTRYPOINT'), ['["node", "src/main.js"]'])
   assert.deepEqual(valuesOf('CMD'), ['["serve"]'])
   assert.deepEqual(valuesOf('STOPSIGNAL'), ['SIGTERM'])
   assert.equal(at(vault, 'stop_grace_period'), '15s')

@@ -14,7 +14,7 @@ import {
 import * as shape from './rules/shape.ts'
 import { type Rule, type Source, sourcesOf, top } from './rules/source.ts'
 
-const src = sourcesOf('src/**/*.ts')
+const src = sourcesOf('src/**/*.ts', 'src/main.js')
 const tests = sourcesOf('test/**/*.ts')
 const papers = sourcesOf(
   '*.md',

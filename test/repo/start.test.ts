@@ -22,7 +22,7 @@ async function loadedByStart(): Promise<readonly string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'vault-start-'))
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
   const environment = { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(folder, 'data') }
-  const child = spawn(process.execPath, ['--import', witness, `${top}src/main.ts`, 'serve'], { env: environment })
+  const child = spawn(process.execPath, ['--import', witness, `${top}src/main.js`, 'serve'], { env: environment })
   try {
     let errors = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-const main = join(import.meta.dirname, '../../src/main.ts')
+const main = join(import.meta.dirname, '../../src/main.js')
 
 /** The settings of a vault in a folder of the test's own, and nothing of this process's environment but the path. */
 export function settingsIn(folder: string, more: Readonly<Record<string, string>> = {}): Record<string, string> {

@@ -11,7 +11,7 @@ export const shortFiles: Rule = source => {
 }
 
 const drawers = /^(?:index|helpers?|utils?|common|misc|shared|base|manager|service|types|data|info)\.ts$/
-const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.contract)?\.ts$/
+const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test|\.contract)?\.ts$|^main\.js$/
 
 /** kebab-case, named for the one thing inside; no drawers. */
 export const namedForWhatItHolds: Rule = source => {

@@ -23,7 +23,7 @@ export function sourcesOf(...patterns: readonly string[]): readonly Source[] {
 /** The folder below `src`, or the file's own name for the files that stand in `src` itself. */
 export function roomOf(path: string): string {
   const [, room = '', inside] = path.split('/')
-  return inside === undefined ? room.replace(/\.ts$/, '') : room
+  return inside === undefined ? room.replace(/\.[jt]s$/, '') : room
 }
 
 const token =
