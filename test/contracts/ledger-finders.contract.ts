@@ -128,6 +128,22 @@ export function ledgerFindersContract(
     assert.deepEqual(await ledger.listExpiredAnswers(here, 301, 1), [ends[1]])
   })
 
+  promise('every answer of a tenant is walked by its key, open and done, page after page', async ledger => {
+    const all = Array.from({ length: 5 }, () => anAnswer())
+    for (const put of [...all, anAnswer({ tenant: elsewhere })]) {
+      await ledger.commit(rawGrant, [{ row: 'answer', expected: 0, put }])
+    }
+    const seen = []
+    for (let page = await ledger.everyAnswer(here, { limit: 2 }); page.length > 0; ) {
+      seen.push(...page)
+      page = await ledger.everyAnswer(here, { after: page.at(-1)?.key ?? '', limit: 2 })
+    }
+    assert.deepEqual(
+      seen,
+      all.toSorted((one, other) => (one.key < other.key ? -1 : 1)),
+    )
+  })
+
   promise('blobs are named by documents of any tenant in every state but purged', async ledger => {
     const open = aDocument()
     await begin(ledger, open)
@@ -175,6 +191,7 @@ export function ledgerFindersContract(
       ledger.everyDocument(elsewhere, page),
       ledger.everySubject(elsewhere, page),
       ledger.everyReview(elsewhere, page),
+      ledger.everyAnswer(elsewhere, page),
     ])
     assert.deepEqual(listed.flat(), [])
   })
