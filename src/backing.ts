@@ -38,31 +38,25 @@ export async function openBacking(config: Config, options: BackingOptions = {}):
 
 /**
  * One process for each data folder. The data folder's lock comes first; the key file comes before the stores where neither is
- * there yet, so that a start that fails on keys leaves an empty data folder behind.
+ * there yet, so that a start that fails on keys leaves an empty data folder behind. What has a thread of its own is begun
+ * before the rest is loaded, since loading keeps this thread busy.
  */
 async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Promise<Backing> {
   await using stack = new AsyncDisposableStack()
-  const loading = Promise.all([loadEmbedded(), loadCommon()])
-  const tenantsLoading = loadTenants(config)
-  // Both are met below; until then a failure of theirs must not count as unhandled.
-  void Promise.allSettled([loading, tenantsLoading])
   stack.use(await holdFolder(config.dataDir))
-  const [adapters, common] = await loading
-  const keyring = () => adapters.openKeyfileKeyring(keyPlaceOf(config))
-  const made = existsSync(join(config.keysDir, 'keyring.json')) ? undefined : await keyring()
-  const opened = await Promise.allSettled([
-    made ?? keyring(),
-    openStore(() => adapters.openSqlite(config.dataDir)),
-    openStore(() =>
-      adapters.openFileBlobs({ folder: join(config.dataDir, 'blobs'), reserveBytes: config.diskReserveBytes }),
-    ),
-    tenantsLoading,
+  const { startSqlite } = await import('./adapters/sqlite-thread.ts')
+  const thread = stack.use(startSqlite())
+  const made = existsSync(join(config.keysDir, 'keyring.json')) ? undefined : await openRing(config)
+  const opening = Promise.allSettled([
+    openStore(() => thread.open(config.dataDir)),
+    made ?? openRing(config),
+    openBlobs(config, stack),
+    loadTenants(config),
   ])
-  const [ring, sqlite, blobs, tenants] = opened
-  if (sqlite.status === 'fulfilled') stack.use(sqlite.value)
-  if (blobs.status === 'fulfilled') stack.use(blobs.value)
+  const [adapters, common] = await Promise.all([loadEmbedded(), loadCommon()])
+  const opened = await opening
   for (const one of opened) if (one.status === 'rejected') throw one.reason
-  const thread = fulfilled(sqlite)
+  const [, ring, blobs, tenants] = opened
   const stores = {
     ledger: new adapters.SqliteLedger(thread),
     batches: new adapters.SqliteTrailBatches(thread),
@@ -123,18 +117,14 @@ async function loadTenants({ tenantsDir }: Config): Promise<ReadonlyMap<TenantId
   return module.loadTenants(tenantsDir)
 }
 
-/** Loaded together: while one waits for the disk, another is compiled. */
 async function loadEmbedded() {
-  const [keyfile, thread, ledger, batches, wrapped, budgets, files] = await Promise.all([
-    import('./adapters/keyfile-keyring.ts'),
-    import('./adapters/sqlite-thread.ts'),
+  const [ledger, batches, wrapped, budgets] = await Promise.all([
     import('./adapters/sqlite-ledger.ts'),
     import('./adapters/sqlite-trail-batches.ts'),
     import('./adapters/sqlite-wrapped-keys.ts'),
     import('./adapters/sqlite-budgets.ts'),
-    import('./adapters/file-blobs.ts'),
   ])
-  return { ...keyfile, ...thread, ...ledger, ...batches, ...wrapped, ...budgets, ...files }
+  return { ...ledger, ...batches, ...wrapped, ...budgets }
 }
 
 async function loadCommon() {
@@ -147,6 +137,18 @@ async function loadCommon() {
     import('./adapters/pino-log.ts'),
   ])
   return { ...images, ...pdfs, ...sniffer, ...identity, ...clock, ...log }
+}
+
+async function openRing({ keysDir, dataDir, passphraseFile }: EmbeddedConfig) {
+  const { openKeyfileKeyring } = await import('./adapters/keyfile-keyring.ts')
+  return openKeyfileKeyring({ keysDir, dataDir, ...(passphraseFile === undefined ? {} : { passphraseFile }) })
+}
+
+async function openBlobs({ dataDir, diskReserveBytes }: EmbeddedConfig, stack: AsyncDisposableStack) {
+  const { openFileBlobs } = await import('./adapters/file-blobs.ts')
+  return stack.use(
+    await openStore(() => openFileBlobs({ folder: join(dataDir, 'blobs'), reserveBytes: diskReserveBytes })),
+  )
 }
 
 async function holdFolder(dataDir: string): Promise<AsyncDisposable> {
@@ -170,6 +172,31 @@ export async function* inspectBacking(config: Config): AsyncGenerator<Finding, v
   yield* inspectFolders({ dataDir, keysDir })
 }
 
+/**
+ * Prepares what the settings name and production cannot make at its start; repeating it changes nothing.
+ * @throws {VaultError} config.invalid - the embedded backing, which prepares itself
+ * @throws {VaultError} as `openBacking`
+ */
+export async function migrateBacking(config: Config) {
+  const { migrateProductionStores } = await import('./production-stores.ts')
+  return migrateProductionStores(requireProduction(config))
+}
+
+/**
+ * Makes the file that the door's secret lies in, wrapped under a KMS key.
+ * @throws {VaultError} config.invalid - the embedded backing, or a file that is there
+ */
+export async function initBackingKeys(config: Config, key: string): Promise<void> {
+  const { initProductionKeys } = await import('./production-stores.ts')
+  await initProductionKeys(requireProduction(config), key)
+}
+
+function requireProduction(config: Config): ProductionConfig {
+  if (config.backing === 'production') return config
+  const message = 'is embedded, which prepares itself at its start; this is for production'
+  throw new VaultError('config.invalid', { problems: [{ field: 'VAULT_BACKING', message }] })
+}
+
 /** True for the failure of `openBacking` that means: a vault is running on this data folder. */
 export function isHeldByAnother(error: unknown): boolean {
   return error instanceof VaultError && error.facts.detail === heldByAnother
@@ -190,10 +217,6 @@ async function openStore<T>(open: () => Promise<T>): Promise<T> {
 
 function codeIn(error: unknown): string {
   return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-}
-
-function keyPlaceOf({ keysDir, dataDir, passphraseFile }: EmbeddedConfig) {
-  return { keysDir, dataDir, ...(passphraseFile === undefined ? {} : { passphraseFile }) }
 }
 
 function fulfilled<T>(result: PromiseSettledResult<T>): T {

@@ -5,8 +5,11 @@ import { type Command, complain, type ExitCode, exit, print, UsageError } from '
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
   check: async () => (await import('./check.ts')).check,
+  migrate: async () => (await import('./migrate.ts')).migrate,
+  'keys init': async () => (await import('./keys-init.ts')).keysInit,
   'trail verify': async () => (await import('./trail-verify.ts')).trailVerify,
   'caller add': async () => (await import('./caller.ts')).callerAdd,
+  'caller bootstrap': async () => (await import('./caller-bootstrap.ts')).callerBootstrap,
   'caller list': async () => (await import('./caller.ts')).callerList,
   'caller revoke': async () => (await import('./caller.ts')).callerRevoke,
   'export-document': async () => (await import('./export-document.ts')).exportDocument,

@@ -28,6 +28,8 @@ export interface KmsKit extends AsyncDisposable {
   readonly options: KmsKeyringOptions
   /** ARN of the key behind the alias of the documents at the beginning. */
   readonly documentsArn: string
+  /** Alias of the key that wraps the door's secret. */
+  readonly doorKey: string
   /** Points the alias of the documents to a new key. @returns its ARN */
   flip(): Promise<string>
 }
@@ -64,6 +66,7 @@ export async function freshKms(): Promise<KmsKit> {
     client,
     options: { endpoint, region, credentials, keys: { documents, blindIndex }, doorFile },
     documentsArn,
+    doorKey: door,
     async flip() {
       const arn = await makeKey()
       await client.send(new UpdateAliasCommand({ AliasName: documents, TargetKeyId: arn.split('/')[1] }))

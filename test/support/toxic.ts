@@ -13,7 +13,7 @@ export interface Toxic {
 }
 
 /** A way to a server that can be disturbed. It goes when it is disposed of. */
-export interface Proxy extends AsyncDisposable {
+export interface FaultProxy extends AsyncDisposable {
   /** Like the server's own, by way of the proxy. */
   readonly url: string
   readonly host: string
@@ -24,7 +24,7 @@ export interface Proxy extends AsyncDisposable {
 }
 
 /** @param server `http://host:port` */
-export async function freshProxy(server: string): Promise<Proxy> {
+export async function freshProxy(server: string): Promise<FaultProxy> {
   const { host: upstream } = new URL(server)
   const port = await freePort()
   const name = `vault-${port}-${process.pid}`
