@@ -25,7 +25,7 @@ export type Question =
 
 /** A request that is still waiting at `deadlineMs` of the monotonic clock is refused, and then never takes effect. */
 export type Request = Question & { readonly id: number; readonly file: SqliteFileName; readonly deadlineMs: number }
-export type ToWorker = readonly Request[] | 'close'
+export type ToWorker = { readonly open: string } | readonly Request[] | 'close'
 
 export type Reply = { readonly id: number } & (
   | { readonly rows: readonly SqlRow[] }

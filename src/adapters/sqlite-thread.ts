@@ -1,4 +1,3 @@
-import { chmod, mkdir } from 'node:fs/promises'
 import { Worker } from 'node:worker_threads'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import {
@@ -69,13 +68,15 @@ export class SqliteThread implements AsyncDisposable {
   #outbox: Request[] = []
   #lastId = 0
   #unansweredBytes = 0
+  readonly #opened = Promise.withResolvers<void>()
   #isGone = false
 
-  /** Use `openSqlite`. */
+  /** Use `startSqlite` or `openSqlite`. */
   constructor(worker: Worker) {
     this.#worker = worker
     worker.on('message', (message: FromWorker) => {
-      if (message !== 'opened') for (const reply of message) this.#settle(reply)
+      if (message === 'opened') this.#opened.resolve()
+      else for (const reply of message) this.#settle(reply)
     })
     worker.on('error', (error: unknown) => this.#fail(error))
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -84,6 +85,18 @@ export class SqliteThread implements AsyncDisposable {
       this.#fail(new Error('the worker thread ended'))
       resolve()
     })
+    // Met by whoever opens; a thread that ends before that has nobody to tell.
+    void Promise.allSettled([this.#opened.promise])
+  }
+
+  /**
+   * Makes the data folder if need be (0700, files 0600), and opens or creates every file in it; once, and before the first
+   * question.
+   * @throws {Error} a file cannot be opened, is of a newer version, or refuses a setting that durability rests on
+   */
+  async open(dataDir: string): Promise<void> {
+    this.#worker.postMessage({ open: dataDir } satisfies ToWorker)
+    await this.#opened.promise
   }
 
   async read(file: SqliteFileName, sql: string, params: readonly SqlValue[]): Promise<readonly SqlRow[]> {
@@ -154,6 +167,7 @@ export class SqliteThread implements AsyncDisposable {
 
   #fail(cause: unknown): void {
     this.#isGone = true
+    this.#opened.reject(cause)
     for (const { file, timer, reject } of this.#waiting.values()) {
       clearTimeout(timer)
       reject(new VaultError(unavailable[file], {}, cause))
@@ -162,20 +176,15 @@ export class SqliteThread implements AsyncDisposable {
   }
 }
 
-/**
- * Makes the data folder if need be (0700, files 0600), starts the thread and opens or creates every file in it.
- * @throws {Error} a file cannot be opened, is of a newer version, or refuses a setting that durability rests on
- */
+/** Starts the thread, which opens nothing yet: it loads its code while its caller goes on. */
+export function startSqlite(): SqliteThread {
+  return new SqliteThread(new Worker(new URL('./sqlite-worker.ts', import.meta.url), { name: 'sqlite' }))
+}
+
+/** Starts the thread and opens the data folder. @throws {Error} as `SqliteThread.open` */
 export async function openSqlite(dataDir: string): Promise<SqliteThread> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
-  await chmod(dataDir, 0o700)
-  const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), { workerData: dataDir, name: 'sqlite' })
-  const opened = Promise.withResolvers<void>()
-  worker.once('message', () => opened.resolve())
-  worker.once('error', (error: unknown) => opened.reject(error))
-  worker.once('exit', () => opened.reject(new Error('the worker thread ended')))
-  const thread = new SqliteThread(worker)
-  await opened.promise
+  const thread = startSqlite()
+  await thread.open(dataDir)
   return thread
 }
 

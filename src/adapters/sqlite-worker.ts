@@ -1,33 +1,38 @@
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { SqliteFile } from './sqlite-file.ts'
 import { Lane } from './sqlite-lane.ts'
 import { type FromWorker, largeBuffers, monotonicMs, type Reply, type ToWorker } from './sqlite-message.ts'
 import { type SqliteFileName, sqliteFileNames, sqliteSchemas } from './sqlite-schema.ts'
 
 const port = parentPort
-if (port === null || typeof workerData !== 'string') throw new Error('runs as a worker thread only')
-const folder = workerData
+if (port === null) throw new Error('runs as a worker thread only')
 const retryLockMs = 10
 
-const lanes = new Map<SqliteFileName, Lane>(
-  sqliteFileNames.map(name => [
-    name,
-    new Lane(new SqliteFile(join(folder, `${name}.sqlite`), sqliteSchemas[name]), send),
-  ]),
-)
+const lanes = new Map<SqliteFileName, Lane>()
 let isScheduled = false
 let retry: NodeJS.Timeout | undefined
 
 port.on('message', (message: ToWorker) => {
   if (message === 'close') return close()
+  if ('open' in message) return open(message.open)
   for (const request of message) lanes.get(request.file)?.push(request)
   if (isScheduled) return
   isScheduled = true
   // Whatever else has arrived by the next turn joins the same commit.
   setImmediate(serve)
 })
-port.postMessage('opened' satisfies FromWorker)
+
+/** What fails here ends the thread. */
+function open(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  chmodSync(folder, 0o700)
+  for (const name of sqliteFileNames) {
+    lanes.set(name, new Lane(new SqliteFile(join(folder, `${name}.sqlite`), sqliteSchemas[name]), send))
+  }
+  port?.postMessage('opened' satisfies FromWorker)
+}
 
 /** A file that another process has locked is tried again by a timer, so that the others go on meanwhile. */
 function serve(): void {

@@ -12,6 +12,7 @@ import { observe } from '../guards/admit.ts'
 import { closePending } from '../guards/late-outcomes.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { OpenDoor } from '../http/server.ts'
+import type { Runner } from '../jobs/runner.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
 import { type Command, complain, type ExitCode, exit, print } from './command.ts'
 import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
@@ -41,23 +42,17 @@ export const serve: Command = {
 
 async function runUntilStopped(config: Config): Promise<ExitCode> {
   const stopping = stopSignal()
-  // Both are loaded while the disk is waited for.
-  const doorModule = import('../http/server.ts')
-  const jobModules = Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
-  void Promise.allSettled([doorModule, jobModules])
   await using open = await openVault(config)
   const { vault } = open
   exitOnDefect(vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start')
-  const { openDoor } = await doorModule
-  const door = await listen(() => openVaultDoor(openDoor, vault, config))
-  const [{ startJobs }, { allJobs }] = await jobModules
+  const door = await listen(() => openVaultDoor(vault, config))
   if (config.backing === 'embedded') await announce(config.dataDir, { url: door.url, pid: process.pid })
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
-  const runner = startJobs(vault, allJobs())
+  const runner = await startAllJobs(vault)
   void open.warm().then(() => flushCompileCache())
 
   const signal = await stopping
@@ -71,15 +66,18 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   return exit.ok
 }
 
-async function openVaultDoor(
-  openDoor: typeof import('../http/server.ts').openDoor,
-  vault: Vault,
-  config: Config,
-): Promise<OpenDoor> {
+async function openVaultDoor(vault: Vault, config: Config): Promise<OpenDoor> {
+  const { openDoor } = await import('../http/server.ts')
   const { host, port, metricsPort, uploadBudgetBytes, maxConnections } = config
   const version = await versionOfProject()
   const metrics = metricsPort === undefined ? {} : { metricsPort }
   return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, version })
+}
+
+/** Loaded once the vault answers: the first of them is due seconds later. */
+async function startAllJobs(vault: Vault): Promise<Runner> {
+  const [{ startJobs }, { allJobs }] = await Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
+  return startJobs(vault, allJobs())
 }
 
 async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {

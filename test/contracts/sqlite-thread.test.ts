@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -149,9 +148,9 @@ test('a worker that dies fails what is pending and what comes later', async t =>
   const { Worker } = await import('node:worker_threads')
   const { SqliteThread } = await import('../../src/adapters/sqlite-thread.ts')
   const url = new URL('../../src/adapters/sqlite-worker.ts', import.meta.url)
-  const worker = new Worker(url, { workerData: folder })
-  await once(worker, 'message')
+  const worker = new Worker(url)
   await using thread = new SqliteThread(worker)
+  await thread.open(folder)
   // Ends by itself: a thread cannot be stopped inside a statement.
   const count =
     'WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) SELECT max(i) FROM n'
