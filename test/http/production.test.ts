@@ -18,7 +18,7 @@ interface Site extends AsyncDisposable {
   /** Two instances, side by side. */
   readonly one: SpawnedVault
   readonly two: SpawnedVault
-  key(role: string): Promise<string>
+  readonly key: (role: string) => Promise<string>
 }
 
 /** A vault as an operator prepares it: keys, databases, first callers, then two instances. */
