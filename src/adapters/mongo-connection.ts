@@ -79,6 +79,15 @@ export class MongoConnection implements AsyncDisposable {
     })
   }
 
+  /** For work that nobody waits for at a door, such as building an index: no deadline. */
+  async atLeisure<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await work()
+    } catch (error) {
+      throw this.#translated(error)
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close()
   }
@@ -179,7 +188,6 @@ export async function openMongo({ uri, database }: MongoPlace, unavailable: Unav
       retryReads: true,
       promoteBuffers: true,
       ignoreUndefined: true,
-      monitorCommands: true,
       maxPoolSize: 64,
       serverSelectionTimeoutMS: 3_000,
       connectTimeoutMS: 2_000,

@@ -32,7 +32,7 @@ export async function migrateMongo(
   await requireServer(mongo)
   const from = await versionOf(mongo)
   if (from > currentVersion) throw wrongVersion(from)
-  for (const name of collections) await makeCollection(mongo, name)
+  for (const name of collections) await mongo.atLeisure(() => makeCollection(mongo, name))
   if (from < currentVersion) await note(mongo, currentVersion)
   return { from, to: currentVersion }
 }
@@ -73,9 +73,11 @@ async function note(mongo: MongoConnection, version: number): Promise<void> {
 }
 
 /** Majorities and transactions need a replica set; what the vault asks of it is there since MongoDB 6. */
-async function requireServer({ connection }: MongoConnection): Promise<void> {
-  const admin = connection.getClient().db('admin')
-  const [hello, build] = await Promise.all([admin.command({ hello: 1 }), admin.command({ buildInfo: 1 })])
+async function requireServer(mongo: MongoConnection): Promise<void> {
+  const admin = mongo.connection.getClient().db('admin')
+  const [hello, build] = await mongo.ask(() =>
+    Promise.all([admin.command({ hello: 1 }), admin.command({ buildInfo: 1 })]),
+  )
   const version = String(build.version)
   const problems = [
     ...(hello.setName || hello.msg === 'isdbgrid' ? [] : ['names a server that is no member of a replica set']),

@@ -11,7 +11,8 @@ export type Failure = Parameters<typeof openMongo>[1]
 
 /** An empty, migrated database of the test's own; it goes after the test. */
 export async function freshMongo(t: TestContext, failure: Failure = 'ledger.unavailable'): Promise<MongoConnection> {
-  const mongo = await openMongo({ uri: mongoNeeds.value, database: freshName() }, failure)
+  const uri = `${mongoNeeds.value}&monitorCommands=true`
+  const mongo = await openMongo({ uri, database: freshName() }, failure)
   t.after(() => drop(mongo))
   await migrateMongo(mongo, [...mainCollections, ...keyCollections])
   return mongo
