@@ -1,7 +1,7 @@
 import type { ApiKey, Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId, TenantId } from '../domain/ids.ts'
-import type { Role } from '../domain/permission.ts'
+import type { Role } from '../domain/role.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'

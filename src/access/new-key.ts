@@ -1,6 +1,6 @@
 import { type ApiKey, apiKeyMacMessage } from '../domain/caller.ts'
 import type { PersonId, TenantId } from '../domain/ids.ts'
-import type { Role } from '../domain/permission.ts'
+import type { Role } from '../domain/role.ts'
 import { newApiKeyText } from '../guards/api-key-text.ts'
 import type { Vault } from '../guards/vault.ts'
 

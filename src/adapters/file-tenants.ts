@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
 import { idPatterns, parseTenantId, type TenantId } from '../domain/ids.ts'
 import { paperTypes } from '../domain/media.ts'
-import { roles } from '../domain/permission.ts'
+import { roles } from '../domain/role.ts'
 import { maxTier } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 

@@ -1,5 +1,5 @@
 import type { CaseReference, PersonId, TenantId } from './ids.ts'
-import type { Role } from './permission.ts'
+import type { Role } from './role.ts'
 
 /** Who asks. Tenant and roles come from the credential, never from path or body. */
 export interface Caller {

@@ -1,25 +1,7 @@
 import type { Caller, Reason } from './caller.ts'
 import type { ErrorCode } from './errors.ts'
+import { type Role, roles } from './role.ts'
 import type { Tenant } from './tenant.ts'
-
-/**
- * The role matrix as data, deny by default. Source: the table of roles and actions each platform's promises were
- * checked against (infra/tenants/README.md); `test/repo/role-matrix.txt` is its committed, readable expansion.
- */
-export const roles = [
-  'onboarding',
-  'reviewer',
-  'senior-reviewer',
-  'support',
-  'dpo',
-  'legal',
-  'auditor',
-  'purge',
-  'admin',
-  'system',
-] as const
-/** `system` is the vault itself (start, sweeps, first keys); no key and no token can carry it. */
-export type Role = (typeof roles)[number]
 
 /**
  * What a cell demands beyond holding the role.
@@ -45,6 +27,10 @@ const everyone = {
 } as const satisfies Row
 
 /** Which role may do what, and on which claim; a role that is not named in a row is denied. */
+/**
+ * The role matrix as data, deny by default. Source: the table of roles and actions each platform's promises were
+ * checked against (infra/tenants/README.md); `test/repo/role-matrix.txt` is its committed, readable expansion.
+ */
 // biome-ignore format: the table reads as a table, one action a line.
 export const matrix = {
   'document.deposit': { onboarding: 'yes' },

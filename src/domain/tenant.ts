@@ -1,6 +1,6 @@
 import type { TenantId } from './ids.ts'
 import type { PaperType } from './media.ts'
-import type { Role } from './permission.ts'
+import type { Role } from './role.ts'
 
 /** One platform and its promises, as versioned data (`infra/tenants/*.json`). */
 export interface Tenant {

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
 import { idPatterns } from '../domain/ids.ts'
 import { limits, mediaKinds, paperTypes } from '../domain/media.ts'
-import { roles } from '../domain/permission.ts'
 import { reviewReasons } from '../domain/review.ts'
+import { roles } from '../domain/role.ts'
 import { laterEventTypes, maxTier } from '../domain/subject.ts'
 
 /** The shapes of what comes in and goes out; the OpenAPI document is made of the same ones. */

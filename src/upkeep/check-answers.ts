@@ -2,8 +2,8 @@ import type { Finding } from '../domain/finding.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { isVisible } from '../domain/view.ts'
 import type { Page } from '../ports/ledger.ts'
-import type { Checked, CheckOptions } from './check.ts'
 import { clearedAfterMs, everyItem } from './check-pages.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 
 /** A kept answer tells of something that is there, and an open one of an attempt that is under way. */
 export async function* checkAnswers(

@@ -1,6 +1,6 @@
 import type { Finding } from '../domain/finding.ts'
-import type { Checked, CheckOptions } from './check.ts'
 import { inGroups, namedWithinMs } from './check-pages.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 
 const namePattern = /^v1\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/
 

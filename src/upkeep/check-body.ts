@@ -3,7 +3,7 @@ import type { Finding } from '../domain/finding.ts'
 import { codeOf } from '../guards/admit.ts'
 import { hashOfStream } from '../guards/fingerprints.ts'
 import type { Blobs, OpenBlob } from '../ports/blobs.ts'
-import type { CheckOptions, Counts } from './check.ts'
+import type { CheckOptions, Counts } from './checking.ts'
 import { bodyBytes } from './document-row.ts'
 
 type Kept = StoredDocument | PurgingDocument

@@ -4,7 +4,7 @@ import type { Finding } from '../domain/finding.ts'
 import type { DocumentId, TenantId } from '../domain/ids.ts'
 import { entriesOf } from '../guards/entry-bundle.ts'
 import type { TrailBatch } from '../ports/trail-batches.ts'
-import type { Checked, CheckOptions } from './check.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 
 const batchesAtOnce = 16
 const dayMs = 86_400_000

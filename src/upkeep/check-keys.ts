@@ -3,8 +3,8 @@ import type { Finding } from '../domain/finding.ts'
 import type { MessageId } from '../domain/ids.ts'
 import type { Page } from '../ports/ledger.ts'
 import type { WrappedKey } from '../ports/wrapped-keys.ts'
-import type { Checked, CheckOptions } from './check.ts'
 import { everyItem, inGroups, namedWithinMs } from './check-pages.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 
 const namePattern = /^doc\/([0-9a-f]{64})$/
 

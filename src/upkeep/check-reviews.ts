@@ -4,8 +4,8 @@ import { idPatterns, type PersonId, type ReviewId, type TenantId } from '../doma
 import { isAssigned, type Review } from '../domain/review.ts'
 import { isVisible } from '../domain/view.ts'
 import type { Page } from '../ports/ledger.ts'
-import type { Checked, CheckOptions } from './check.ts'
 import { everyItem } from './check-pages.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 import { isPlace } from './document-row.ts'
 import { EntryReader } from './entry-reader.ts'
 

@@ -2,8 +2,8 @@ import type { Finding } from '../domain/finding.ts'
 import { idPatterns, type SubjectId, type TenantId } from '../domain/ids.ts'
 import { maxTier, type Subject } from '../domain/subject.ts'
 import type { Page } from '../ports/ledger.ts'
-import type { Checked, CheckOptions } from './check.ts'
 import { everyItem } from './check-pages.ts'
+import type { Checked, CheckOptions } from './checking.ts'
 
 /** People's rows say what such a row may say. */
 export async function* checkSubjects(

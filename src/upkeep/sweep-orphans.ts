@@ -2,8 +2,8 @@ import { blobKeyOf } from '../domain/document.ts'
 import type { MessageId } from '../domain/ids.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
-import { noCounts } from './check.ts'
 import { checkEntries } from './check-entries.ts'
+import { noCounts } from './checking.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
 
 const atOnce = 256

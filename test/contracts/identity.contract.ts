@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import type { Role } from '../../src/domain/permission.ts'
+import type { Role } from '../../src/domain/role.ts'
 import type { Identity } from '../../src/ports/identity.ts'
 
 export interface Credential {

@@ -1,6 +1,7 @@
 import type { Caller } from '../../src/domain/caller.ts'
 import type { CaseReference, PersonId } from '../../src/domain/ids.ts'
-import { type Action, actions, decide, type Role, roles } from '../../src/domain/permission.ts'
+import { type Action, actions, decide } from '../../src/domain/permission.ts'
+import { type Role, roles } from '../../src/domain/role.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
 
 /** What a caller can bring; each cell of the readable table is the smallest sets of these that are enough. */

@@ -5,13 +5,13 @@ import { findProblems } from '../../src/commands/check.ts'
 import type { Caller } from '../../src/domain/caller.ts'
 import type { Finding } from '../../src/domain/finding.ts'
 import type { CaseReference, DocumentId, PersonId, ReviewId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
-import type { Role } from '../../src/domain/permission.ts'
+import type { Role } from '../../src/domain/role.ts'
 import type { Answered } from '../../src/guards/idempotency.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { deposit } from '../../src/intake/deposit.ts'
 import { decideReview } from '../../src/review/decide-review.ts'
 import { takeReview } from '../../src/review/take-review.ts'
-import { noCounts } from '../../src/upkeep/check.ts'
+import { noCounts } from '../../src/upkeep/checking.ts'
 
 export const tenantId = 'jnetot' as TenantId
 const noSignal = new AbortController().signal

@@ -1,4 +1,5 @@
-import type { Action, Role } from '../../src/domain/permission.ts'
+import type { Action } from '../../src/domain/permission.ts'
+import type { Role } from '../../src/domain/role.ts'
 
 /**
  * The role table in the words it was agreed in, read here by other rules than the code's own matrix: a slip in either shows.
