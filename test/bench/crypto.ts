@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { openKeyfileKeyring } from '../../src/adapters/keyfile-keyring.ts'
 import type { Grant } from '../../src/domain/grant.ts'
 import { readAhead } from '../../src/guards/read-ahead.ts'
@@ -14,6 +15,8 @@ import { encryptionSdk } from './peers/encryption-sdk.ts'
 import { rawSeal, rawUnseal } from './peers/raw-crypto.ts'
 import { median, type Options, type Row, shown } from './row.ts'
 
+// As src/main.ts does, and for both sides: otherwise collections are most of what is measured.
+setFlagsFromString('--external-memory-accounted-in-global-limit')
 const MiB = 1024 * 1024
 const never = new AbortController().signal
 const context = newContext()
@@ -111,20 +114,32 @@ async function* hashing(chunks: AsyncIterable<Uint8Array>, hash: { update(chunk:
   }
 }
 
-/** Milliseconds of one call, for each piece of work and round; within a round every piece runs `times` times in a row. */
+/** What one call took in each round; milliseconds. */
+interface Taken {
+  readonly wallMs: number[]
+  /** Of all threads of this process. */
+  readonly cpuMs: number[]
+}
+
+/** Within a round every piece of work runs `times` times in a row. */
 async function interleaved<Name extends string>(
   work: Readonly<Record<Name, () => Promise<void>>>,
   rounds: number,
   times: number,
-): Promise<Record<Name, number[]>> {
+): Promise<Record<Name, Taken>> {
   const names = Object.keys(work) as Name[]
-  const taken = Object.fromEntries(names.map(name => [name, [] as number[]])) as Record<Name, number[]>
+  const taken = Object.fromEntries(names.map(name => [name, { wallMs: [], cpuMs: [] }])) as unknown as Record<
+    Name,
+    Taken
+  >
   for (const name of names) await work[name]()
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
-      const startedMs = performance.now()
+      const [before, startedMs] = [process.cpuUsage(), performance.now()]
       for (let i = 0; i < times; i++) await work[name]()
-      taken[name].push((performance.now() - startedMs) / times)
+      taken[name].wallMs.push((performance.now() - startedMs) / times)
+      const { user, system } = process.cpuUsage(before)
+      taken[name].cpuMs.push((user + system) / 1_000 / times)
     }
   }
   return taken
@@ -134,20 +149,20 @@ function compared(
   bench: string,
   name: string,
   ask: Row['ask'],
-  vaultMs: readonly number[],
-  peerMs: readonly number[],
+  own: Taken,
+  theirs: Taken,
   peer: string,
   sizeBytes: number,
 ): Row {
-  const side = (who: string, ms: readonly number[]): string =>
-    `${who} ${shown(median(ms))} ms, ${shown((sizeBytes / MiB / median(ms)) * 1_000)} MiB/s`
+  const side = (who: string, { wallMs, cpuMs }: Taken): string =>
+    `${who} ${shown(median(wallMs))} ms, ${shown((sizeBytes / MiB / median(wallMs)) * 1_000)} MiB/s, CPU ${shown(median(cpuMs))} ms`
   return {
     bench,
     name,
     unit: 'x',
     ...(ask ? { ask } : {}),
-    values: vaultMs.map((ms, round) => (peerMs[round] ?? Number.NaN) / ms),
-    notes: [side('vault', vaultMs), side(peer, peerMs)],
+    values: own.wallMs.map((ms, round) => (theirs.wallMs[round] ?? Number.NaN) / ms),
+    notes: [side('vault', own), side(peer, theirs)],
   }
 }
 

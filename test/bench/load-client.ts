@@ -40,7 +40,7 @@ async function run(job: LoadJob): Promise<LoadResult> {
 function read({ urls, headers, sizeBytes }: Extract<LoadJob, { kind: 'read' }>, agent: Agent): Promise<number> {
   const url = urls[varied++ % urls.length] ?? ''
   return new Promise((resolve, reject) => {
-    request(url, { agent, headers }, res => take(res, 200, sizeBytes).then(resolve, reject))
+    request(url, { agent, headers }, res => void take(res, 200, sizeBytes).then(resolve, reject))
       .once('error', reject)
       .end()
   })
@@ -64,7 +64,11 @@ function upload(job: Extract<LoadJob, { kind: 'upload' }>, agent: Agent, subject
         'Content-Length': length,
       },
     }
-    const req = request(job.url.replace('{subject}', subject), options, res => take(res, 201).then(resolve, reject))
+    const req = request(
+      job.url.replace('{subject}', subject),
+      options,
+      res => void take(res, 201).then(resolve, reject),
+    )
     req.once('error', reject)
     req.cork()
     for (const part of parts) req.write(part)

@@ -1,4 +1,4 @@
-import { isMet, median, quantile, type Row, shown } from './row.ts'
+import { isMet, type Result, shown } from './row.ts'
 
 const left = 330
 const right = 110
@@ -13,7 +13,7 @@ const colours = { met: '#2f7d4f', missed: '#b3372f', track: '#e6e8ec', text: '#1
  * Every judged row as how many times it beats what is asked, on a scale of powers of two: the bar is the middle half of the
  * rounds, the dot their median. Right of the line is met.
  */
-export function plot(rows: readonly Row[], caption: string): string {
+export function plot(rows: readonly Result[], caption: string): string {
   const judged = rows.filter(row => row.ask)
   const height = top + judged.length * lineHeight + 34
   const ticks = Array.from({ length: most - least + 1 }, (_, i) => least + i)
@@ -32,22 +32,24 @@ export function plot(rows: readonly Row[], caption: string): string {
   ].join('\n')
 }
 
-function bar(row: Row, y: number): readonly string[] {
-  const [low, mid, high] = [quantile(row.values, 0.25), median(row.values), quantile(row.values, 0.75)].map(value =>
-    x(Math.log2(beyond(row, value))),
-  ) as [number, number, number]
+function bar(row: Result, y: number): readonly string[] {
+  const [low, mid, high] = [row.low, row.median, row.high].map(value => x(Math.log2(beyond(row, value)))) as [
+    number,
+    number,
+    number,
+  ]
   const colour = isMet(row) ? colours.met : colours.missed
   const from = Math.min(low, high)
   return [
     text(16, y + 14, row.name, {}),
     `<rect x="${from}" y="${y + 5}" width="${Math.max(Math.abs(high - low), 2)}" height="10" rx="3" fill="${colour}" opacity="0.35"/>`,
     `<circle cx="${mid}" cy="${y + 10}" r="5" fill="${colour}"/>`,
-    text(width - 16, y + 14, `${shown(median(row.values))} ${row.unit}`, { anchor: 'end', fill: colour }),
+    text(width - 16, y + 14, `${shown(row.median)} ${row.unit}`, { anchor: 'end', fill: colour }),
   ]
 }
 
 /** Above 1 is better than asked, whichever way the row counts. A difference that is zero or less cannot be divided: as good as it gets. */
-function beyond({ ask }: Row, value: number): number {
+function beyond({ ask }: Result, value: number): number {
   if (!ask) return 1
   const times = ask.bound === 'at least' ? value / ask.value : ask.value / value
   return times > 0 && Number.isFinite(times) ? times : 2 ** most

@@ -1,46 +1,42 @@
-import { isMet, median, quantile, type Row, shown } from './row.ts'
-
-/** Where and how a run was made. */
-export interface Run {
-  readonly machine: string
-  readonly flushMs: readonly [before: number, after: number]
-  readonly rounds: number
-  readonly quick: boolean
-  readonly day: string
-}
+import { isMet, type Result, shown } from './row.ts'
 
 /** RESULTS.md. */
-export function writeReport(rows: readonly Row[], run: Run): string {
-  const [before, after] = run.flushMs
+export function writeReport(results: readonly Result[], machine: string): string {
   return [
     '# Results',
     '',
-    `${run.day}, ${run.machine}. A 4 KiB append and its fdatasync took ${shown(before)} ms before and ${shown(after)} ms after.`,
-    `Medians of ${run.rounds} interleaved rounds, in brackets the middle half of them${run.quick ? '; a quick run, not to be quoted' : ''}.`,
-    'What each row means is in README.md beside this file, which `npm run bench` writes.',
+    `${machine}. Medians of interleaved rounds, in brackets the middle half of them. What each row means is in README.md`,
+    'beside this file, which `npm run bench` writes. Others: the part of the processors that something else took just before;',
+    'flush: a 4 KiB append and its fdatasync, in milliseconds.',
     '',
     '![Each row against what is asked of it](results.svg)',
     '',
-    '| | measured | asked | | behind it |',
-    '|---|---|---|---|---|',
-    ...rows.map(lineOf),
+    '| | measured | asked | | behind it | others | flush | rounds |',
+    '|---|---|---|---|---|---|---|---|',
+    ...results.map(lineOf),
     '',
   ].join('\n')
 }
 
-function lineOf(row: Row): string {
-  const { name, unit, ask, values, notes } = row
-  const spread = `${shown(quantile(values, 0.25))} to ${shown(quantile(values, 0.75))}`
+function lineOf(result: Result): string {
+  const { name, unit, ask, median, low, high, notes, flushMs, rounds, day } = result
   const asked = ask ? `${ask.bound} ${shown(ask.value)} ${unit}` : 'reported'
-  const met = { true: 'met', false: '**missed**', undefined: '' }[String(isMet(row)) as 'true' | 'false' | 'undefined']
-  return `| ${name} | ${shown(median(values))} ${unit} (${spread}) | ${asked} | ${met} | ${notes.join('; ')} |`
+  const met = { true: 'met', false: '**missed**', undefined: '' }[
+    String(isMet(result)) as 'true' | 'false' | 'undefined'
+  ]
+  const cells = [name, `${shown(median)} ${unit} (${shown(low)} to ${shown(high)})`, asked, met, notes.join('; ')]
+  return `| ${[...cells, share(result.others), shown(flushMs), `${rounds}, ${day}`].join(' | ')} |`
 }
 
 /** One line for the terminal. */
-export function summaryOf(row: Row): string {
-  const { name, unit, ask, values } = row
-  const met = isMet(row)
+export function summaryOf(result: Result): string {
+  const { name, unit, ask, median } = result
+  const met = isMet(result)
   const verdict = met === undefined ? '' : met ? 'met' : 'MISSED'
   const asked = ask ? `(${ask.bound} ${shown(ask.value)})` : ''
-  return `${name.padEnd(52)} ${shown(median(values)).padStart(8)} ${unit.padEnd(3)} ${asked.padEnd(18)} ${verdict}`
+  return `${name.padEnd(52)} ${shown(median).padStart(8)} ${unit.padEnd(3)} ${asked.padEnd(18)} ${verdict}`
+}
+
+export function share(taken: number | null): string {
+  return taken === null ? 'unknown' : `${Math.round(taken * 100)} %`
 }

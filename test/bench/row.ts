@@ -38,10 +38,31 @@ export function quantile(values: readonly number[], q: number): number {
   return low + (high - low) * (at - Math.floor(at))
 }
 
+/** A row as it is kept: the middle of its values, and what the machine was like meanwhile. */
+export interface Result extends Omit<Row, 'values'> {
+  readonly median: number
+  /** The middle half of the rounds. */
+  readonly low: number
+  readonly high: number
+  readonly rounds: number
+  readonly day: string
+  /** Of a 4 KiB append and its fdatasync, just before. */
+  readonly flushMs: number
+  /** The part of the processors that others took just before, 0 to 1; null where the system does not tell. */
+  readonly others: number | null
+}
+
+export function resultOf(
+  { values, ...row }: Row,
+  conditions: Pick<Result, 'rounds' | 'day' | 'flushMs' | 'others'>,
+): Result {
+  return { ...row, median: median(values), low: quantile(values, 0.25), high: quantile(values, 0.75), ...conditions }
+}
+
 /** True, false, or undefined where nothing is asked. */
-export function isMet({ ask, values }: Row): boolean | undefined {
+export function isMet({ ask, median: middle }: Result): boolean | undefined {
   if (!ask) return undefined
-  return ask.bound === 'at least' ? median(values) >= ask.value : median(values) <= ask.value
+  return ask.bound === 'at least' ? middle >= ask.value : middle <= ask.value
 }
 
 /** Three significant digits, whole numbers from 100 on, thousands parted. */
