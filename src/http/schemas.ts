@@ -5,6 +5,7 @@ import { limits, mediaKinds, paperTypes } from '../domain/media.ts'
 import { reviewReasons } from '../domain/review.ts'
 import { roles } from '../domain/role.ts'
 import { laterEventTypes, maxTier } from '../domain/subject.ts'
+import { problems } from './problems.ts'
 
 /** The shapes of what comes in and goes out; the OpenAPI document is made of the same ones. */
 
@@ -181,13 +182,11 @@ export const problemView = z
     description: 'RFC 9457.',
     example: {
       type: '/problems/field.invalid',
-      title: 'A field is missing or invalid',
-      status: 400,
-      detail: 'A field, header, path or query parameter does not match its schema; errors[] names it.',
+      ...problems['field.invalid'],
+      retryable: false,
       instance: 'urn:uuid:01a20196-a752-702d-aea6-b4e34de63be7',
       code: 'field.invalid',
       requestId: '01a20196-a752-702d-aea6-b4e34de63be7',
-      retryable: false,
       errors: [{ field: 'kind', message: 'Invalid input: expected string, received undefined' }],
     },
   })

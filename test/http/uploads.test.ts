@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { limits } from '../../src/domain/media.ts'
 import { type CallAnswer, call, paper } from '../support/call.ts'
 import { openVault, type TestVault } from '../support/open-vault.ts'
-import { drawAddressProof, drawIdCard } from '../support/papers.ts'
+import { drawIdCard } from '../support/papers.ts'
 import { codeOf, rawAnswer } from '../support/raw-http.ts'
 import { leftovers, recorded } from '../support/recorded.ts'
 
@@ -280,23 +280,4 @@ test('a role without the right is refused before the file is asked for', async (
     body: paper(passport, card),
   })
   assert.deepEqual([answer.status, answer.json.code], [403, 'role.not-allowed'])
-})
-
-test('without room in memory an upload is told to come again, and nothing of its file was read', async () => {
-  await using narrow = await openVault({ uploadBudgetBytes: 1_000 })
-  const answer = await call(narrow.door.url, 'POST', '/v1/subjects/u/documents', {
-    key: narrow.key('nomor-keluar', 'onboarding'),
-    headers: { 'Idempotency-Key': 'n' },
-    body: paper(passport, card),
-  })
-  assert.deepEqual([answer.status, answer.json.code], [429, 'capacity.no-slot'])
-  assert.match(answer.headers.get('retry-after') ?? '', /^\d+$/)
-  assert.deepEqual(await leftovers(narrow.vault, 'nomor-keluar'), { rows: 0, keys: 0, blobs: 0 })
-  const last = (await recorded(narrow.vault, 'nomor-keluar')).at(-1)
-  assert.deepEqual([last?.out, last?.why], ['error', 'capacity.no-slot'])
-})
-
-test('memory lent to uploads is given back after every one of the above', async () => {
-  const answer = await upload(paper({ type: 'address', kind: 'utility-bill' }, drawAddressProof()))
-  assert.equal(answer.status, 201, JSON.stringify(answer.json))
 })

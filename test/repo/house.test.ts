@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
 import { errorCodes } from '../../src/domain/errors.ts'
 import * as boundaries from './rules/boundaries.ts'
+import { circlesOf } from './rules/circles.ts'
 import {
   adaptersAreStrangers,
   importsOf,
@@ -198,6 +199,17 @@ for (const { says, rule, over, broken } of rules) {
     for (const source of broken) assert.notDeepEqual(rule(source), [], `${source.path}: ${source.text}`)
   })
 }
+
+test('no files import each other in a circle, by types neither', () => {
+  assert.deepEqual(circlesOf(src), [])
+  const circle = [
+    planted('domain/a', "import type { B } from './b.ts'"),
+    planted('domain/b', "import { c } from './c.ts'"),
+    planted('domain/c', "import type { A } from './a.ts'"),
+    planted('domain/d', "import './a.ts'"),
+  ]
+  assert.deepEqual(circlesOf(circle), ['src/domain/a.ts -> src/domain/b.ts -> src/domain/c.ts -> src/domain/a.ts'])
+})
 
 test('the house: adapters never import each other', () => {
   assert.deepEqual(adaptersAreStrangers(src.filter(({ path }) => path.startsWith('src/adapters/'))), [])
