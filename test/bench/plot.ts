@@ -19,6 +19,7 @@ export function plot(rows: readonly Result[], caption: string): string {
   const ticks = Array.from({ length: most - least + 1 }, (_, i) => least + i)
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, sans-serif" font-size="12.5">`,
+    '<title>How far each row of the bench is beyond what is asked of it</title>',
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     text(16, 24, 'How far each row is beyond what is asked of it', { size: 16, weight: 600 }),
     text(16, 44, caption, { fill: colours.faint }),
