@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { suite, test } from 'node:test'
+import { test } from 'node:test'
 import { type CallAnswer, call, paper } from '../support/call.ts'
 import { drawAddressProof, drawIdCard } from '../support/papers.ts'
 import { type ProductionPlace, productionPlace, productionSkip } from '../support/production-place.ts'
@@ -53,107 +53,105 @@ const reachTier = (url: string, key: string) =>
     json: { type: 'tier', at: new Date().toISOString(), tier: 2 },
   })
 
-suite('the production backing', { skip: productionSkip }, () => {
-  test('a vault is prepared in three commands, each of which may be repeated without harm', async () => {
-    await using place = await productionPlace()
-    const { settings, doorKey, folder } = place
-    const run = (...args: readonly string[]) => runVault(args, settings)
-    const [noDoor, keys, again] = [
-      await run('serve'),
-      await run('keys', 'init', '--door-key', doorKey),
-      await run('keys', 'init', '--door-key', doorKey),
-    ]
-    assert.deepEqual([noDoor.code, keys.code, again.code], [2, 0, 2])
-    const unmigrated = await run('serve')
-    assert.equal(unmigrated.code, 2)
-    assert.match(unmigrated.stderr, /run `migrate` first/)
-    const migrated = await Promise.all([run('migrate'), run('migrate')])
-    assert.deepEqual(
-      migrated.map(({ code, stderr }) => [code, stderr]),
-      [
-        [0, ''],
-        [0, ''],
-      ],
-    )
-    const out = join(folder, 'first.json')
-    const made = await run('caller', 'bootstrap', '--out', out)
-    assert.equal(made.code, 0, made.stderr)
-    assert.equal((await stat(out)).mode & 0o777, 0o600)
-    assert.equal((await run('caller', 'bootstrap', '--out', out)).code, 2)
-    assert.equal((await run('caller', 'bootstrap', '--out', `${out}-2`)).code, 1)
-    await assert.rejects(stat(`${out}-2`), { code: 'ENOENT' })
-  })
+const skip = productionSkip
 
-  test('two instances are one vault: deposit, review, open and trail, each step on the other', async () => {
-    await using vault = await site()
-    const { one, two, key } = vault
-    const [onboarding, reviewer, auditor] = await Promise.all(['onboarding', 'reviewer', 'auditor'].map(key))
-    assert.ok(onboarding && reviewer && auditor)
-    assert.equal((await reachTier(one.url, onboarding)).status, 202)
-    const card = await drawIdCard(900)
-    const first = await upload(two.url, onboarding, 'card', card)
-    assert.equal(first.status, 201)
-    const again = await upload(one.url, onboarding, 'card', card)
-    assert.equal(again.headers.get('idempotent-replayed'), 'true')
-    assert.deepEqual(again.json, first.json)
-    const open = (url: string) =>
-      call(url, 'GET', `/v1/documents/${first.json.id}/content`, { key: reviewer, headers: why })
-    assert.equal((await open(one.url)).status, 403, 'not without the review')
-    const pending = await call(one.url, 'GET', '/v1/reviews?state=pending', { key: reviewer })
-    assert.equal(pending.json.items.length, 1)
-    const assignment = `/v1/reviews/${pending.json.items[0].id}/assignment`
-    assert.equal((await call(two.url, 'PUT', assignment, { key: reviewer })).status, 200)
-    const [here, there] = [await open(one.url), await open(two.url)]
-    assert.deepEqual([here.status, there.status], [200, 200])
-    assert.equal(here.bytes.length, first.json.sizeBytes)
-    assert.ok(here.bytes.equals(there.bytes))
-    const decided = await call(two.url, 'POST', `/v1/documents/${first.json.id}/reviews`, {
-      key: reviewer,
-      headers: { 'Idempotency-Key': 'decide' },
-      json: { decision: 'approve', reasons: ['matches-subject'] },
-    })
-    assert.equal(decided.status, 201)
-    const trail = await call(one.url, 'GET', `/v1/trail/entries?document=${first.json.id}&limit=100`, {
-      key: auditor,
-      headers: why,
-    })
-    assert.equal(trail.status, 200)
-    const acts = trail.json.items.map(
-      ({ entry }: { entry: { act: string; out: string } }) => `${entry.act} ${entry.out}`,
-    )
-    for (const act of ['document.deposit done', 'document.open.original deny', 'document.open.original done'])
-      assert.ok(acts.includes(act), `${act} in ${acts}`)
-    await stopped(vault)
-  })
-
-  test('racing uploads of one key on two instances make one paper', async () => {
-    await using vault = await site()
-    const onboarding = await vault.key('onboarding')
-    await reachTier(vault.one.url, onboarding)
-    const bill = drawAddressProof()
-    const racers = await Promise.all(
-      Array.from({ length: 8 }, (_, at) =>
-        upload((at % 2 ? vault.one : vault.two).url, onboarding, 'bill', bill, 'address', 'utility-bill'),
-      ),
-    )
-    for (const { status } of racers) assert.ok([201, 409, 503].includes(status), String(status))
-    const made = new Set(racers.filter(({ status }) => status === 201).map(({ json }) => json.id))
-    assert.equal(made.size, 1)
-    const listed = await call(vault.two.url, 'GET', documents, { key: onboarding })
-    assert.deepEqual(
-      listed.json.items.map(({ id }: { id: string }) => id),
-      [...made],
-    )
-    await stopped(vault)
-  })
-
-  for (const part of ['s3', 'kms'] as const) {
-    for (const cut of ['refused', 'silent'] as const) {
-      const title = `while ${part} is ${cut}, uploads and reads are answered with 503 within 3 s, and then go on without a restart`
-      test(title, () => survives(part, cut))
-    }
-  }
+test('a vault is prepared in three commands, each of which may be repeated without harm', { skip }, async () => {
+  await using place = await productionPlace()
+  const { settings, doorKey, folder } = place
+  const run = (...args: readonly string[]) => runVault(args, settings)
+  const [noDoor, keys, again] = [
+    await run('serve'),
+    await run('keys', 'init', '--door-key', doorKey),
+    await run('keys', 'init', '--door-key', doorKey),
+  ]
+  assert.deepEqual([noDoor.code, keys.code, again.code], [2, 0, 2])
+  const unmigrated = await run('serve')
+  assert.equal(unmigrated.code, 2)
+  assert.match(unmigrated.stderr, /run `migrate` first/)
+  const migrated = await Promise.all([run('migrate'), run('migrate')])
+  assert.deepEqual(
+    migrated.map(({ code, stderr }) => [code, stderr]),
+    [
+      [0, ''],
+      [0, ''],
+    ],
+  )
+  const out = join(folder, 'first.json')
+  const made = await run('caller', 'bootstrap', '--out', out)
+  assert.equal(made.code, 0, made.stderr)
+  assert.equal((await stat(out)).mode & 0o777, 0o600)
+  assert.equal((await run('caller', 'bootstrap', '--out', out)).code, 2)
+  assert.equal((await run('caller', 'bootstrap', '--out', `${out}-2`)).code, 1)
+  await assert.rejects(stat(`${out}-2`), { code: 'ENOENT' })
 })
+
+test('two instances are one vault: deposit, review, open and trail, each step on the other', { skip }, async () => {
+  await using vault = await site()
+  const { one, two, key } = vault
+  const [onboarding, reviewer, auditor] = await Promise.all(['onboarding', 'reviewer', 'auditor'].map(key))
+  assert.ok(onboarding && reviewer && auditor)
+  assert.equal((await reachTier(one.url, onboarding)).status, 202)
+  const card = await drawIdCard(900)
+  const first = await upload(two.url, onboarding, 'card', card)
+  assert.equal(first.status, 201)
+  const again = await upload(one.url, onboarding, 'card', card)
+  assert.equal(again.headers.get('idempotent-replayed'), 'true')
+  assert.deepEqual(again.json, first.json)
+  const open = (url: string) =>
+    call(url, 'GET', `/v1/documents/${first.json.id}/content`, { key: reviewer, headers: why })
+  assert.equal((await open(one.url)).status, 403, 'not without the review')
+  const pending = await call(one.url, 'GET', '/v1/reviews?state=pending', { key: reviewer })
+  assert.equal(pending.json.items.length, 1)
+  const assignment = `/v1/reviews/${pending.json.items[0].id}/assignment`
+  assert.equal((await call(two.url, 'PUT', assignment, { key: reviewer })).status, 200)
+  const [here, there] = [await open(one.url), await open(two.url)]
+  assert.deepEqual([here.status, there.status], [200, 200])
+  assert.equal(here.bytes.length, first.json.sizeBytes)
+  assert.ok(here.bytes.equals(there.bytes))
+  const decided = await call(two.url, 'POST', `/v1/documents/${first.json.id}/reviews`, {
+    key: reviewer,
+    headers: { 'Idempotency-Key': 'decide' },
+    json: { decision: 'approve', reasons: ['matches-subject'] },
+  })
+  assert.equal(decided.status, 201)
+  const trail = await call(one.url, 'GET', `/v1/trail/entries?document=${first.json.id}&limit=100`, {
+    key: auditor,
+    headers: why,
+  })
+  assert.equal(trail.status, 200)
+  const acts = trail.json.items.map(({ entry }: { entry: { act: string; out: string } }) => `${entry.act} ${entry.out}`)
+  for (const act of ['document.deposit done', 'document.open.original deny', 'document.open.original done'])
+    assert.ok(acts.includes(act), `${act} in ${acts}`)
+  await stopped(vault)
+})
+
+test('racing uploads of one key on two instances make one paper', { skip }, async () => {
+  await using vault = await site()
+  const onboarding = await vault.key('onboarding')
+  await reachTier(vault.one.url, onboarding)
+  const bill = drawAddressProof()
+  const racers = await Promise.all(
+    Array.from({ length: 8 }, (_, at) =>
+      upload((at % 2 ? vault.one : vault.two).url, onboarding, 'bill', bill, 'address', 'utility-bill'),
+    ),
+  )
+  for (const { status } of racers) assert.ok([201, 409, 503].includes(status), String(status))
+  const made = new Set(racers.filter(({ status }) => status === 201).map(({ json }) => json.id))
+  assert.equal(made.size, 1)
+  const listed = await call(vault.two.url, 'GET', documents, { key: onboarding })
+  assert.deepEqual(
+    listed.json.items.map(({ id }: { id: string }) => id),
+    [...made],
+  )
+  await stopped(vault)
+})
+
+for (const part of ['s3', 'kms'] as const) {
+  for (const cut of ['refused', 'silent'] as const) {
+    const title = `while ${part} is ${cut}, uploads and reads are answered with 503 within 3 s, and then go on without a restart`
+    test(title, { skip }, () => survives(part, cut))
+  }
+}
 
 async function survives(part: 's3' | 'kms', cut: Cut): Promise<void> {
   await using vault = await site()
