@@ -8,8 +8,10 @@ import type { StoredDocument } from '../../src/domain/document.ts'
 import type { Finding } from '../../src/domain/finding.ts'
 import { admit } from '../../src/guards/admit.ts'
 import { upkeepCaller } from '../../src/upkeep/upkeep-caller.ts'
-import { type Damage, damages, type Victims } from '../support/damage.ts'
+import type { Damage, Victims } from '../support/damage.ts'
 import { DamageSite } from '../support/damage-site.ts'
+import { damagesToDocuments, damagesToOthers } from '../support/damage-to-rows.ts'
+import { damagesToBodies, damagesToKeys } from '../support/damage-to-stores.ts'
 import {
   approve,
   callerAs,
@@ -25,6 +27,10 @@ import { Seeded } from '../support/seeded.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { configIn, newVaultFolder, openWrapped, type VaultFolder } from '../support/vault-folder.ts'
 
+/** Every kind of damage that can be inflicted beside others. */
+const damages: ReadonlyMap<string, Damage> = new Map(
+  Object.entries({ ...damagesToBodies, ...damagesToKeys, ...damagesToDocuments, ...damagesToOthers }),
+)
 const papers = { plain: 46, taken: 8, decided: 6 }
 const damagesInAll = 1_000
 const trailFlips = 40
