@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { chmod, mkdir, open } from 'node:fs/promises'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
@@ -13,11 +12,11 @@ const resultBusy = 5
  * @throws {Error} the folder or the lock file cannot be made or opened
  */
 export async function holdWriterLock(dataDir: string): Promise<AsyncDisposable | undefined> {
-  await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const path = join(dataDir, 'writer-lock.sqlite')
   // An existing file is not opened here: closing any descriptor of it would drop a lock that this process holds.
-  if (!existsSync(path)) await (await open(path, 'a', 0o600)).close()
-  await chmod(path, 0o600)
+  if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600))
+  chmodSync(path, 0o600)
   const database = new DatabaseSync(path, { timeout: 0, defensive: true })
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')

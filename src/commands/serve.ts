@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { flushCompileCache, getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
 import { openVault } from '../compose.ts'
@@ -42,12 +43,17 @@ export const serve: Command = {
 
 async function runUntilStopped(config: Config): Promise<ExitCode> {
   const stopping = stopSignal()
-  await using open = await openVault(config)
+  const opening = openVault(config)
+  // Loading keeps this thread busy, so it begins a turn later, when the stores' own threads and connections are under way.
+  const doorModule = setImmediate().then(() => import('../http/server.ts'))
+  void Promise.allSettled([doorModule])
+  await using open = await opening
   const { vault } = open
   exitOnDefect(vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start')
-  const door = await listen(() => openVaultDoor(vault, config))
+  const { openDoor } = await doorModule
+  const door = await listen(() => openVaultDoor(openDoor, vault, config))
   if (config.backing === 'embedded') await announce(config.dataDir, { url: door.url, pid: process.pid })
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
@@ -66,8 +72,11 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   return exit.ok
 }
 
-async function openVaultDoor(vault: Vault, config: Config): Promise<OpenDoor> {
-  const { openDoor } = await import('../http/server.ts')
+async function openVaultDoor(
+  openDoor: typeof import('../http/server.ts').openDoor,
+  vault: Vault,
+  config: Config,
+): Promise<OpenDoor> {
   const { host, port, metricsPort, uploadBudgetBytes, maxConnections } = config
   const version = await versionOfProject()
   const metrics = metricsPort === undefined ? {} : { metricsPort }
