@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import type mongoose from 'mongoose'
 import { MongoBudgets } from '../../src/adapters/mongo-budgets.ts'
 import type { MongoConnection } from '../../src/adapters/mongo-connection.ts'
 import { MongoLedger } from '../../src/adapters/mongo-ledger.ts'
@@ -142,4 +143,28 @@ test('the rows of one commit go in one transaction, a single row in a single wri
     ['insert', 'insert', 'commitTransaction'],
   )
   assert.equal(new Set(rest.map(({ command }) => String(command['txnNumber']))).size, 1)
+})
+
+test('a look at a row or a wrapped key comes after the trail entry that allowed it', { skip }, async t => {
+  const mongo = await freshMongo(t)
+  const other = mongo.as('keys.unavailable', `${mongo.connection.name}-k`)
+  const batches = new MongoTrailBatches(mongo.as('trail.unavailable'))
+  const appended: mongoose.mongo.Timestamp[] = []
+  mongo.connection.getClient().on('commandSucceeded', ({ commandName, reply }) => {
+    if (commandName === 'insert') appended.push((reply as { operationTime: mongoose.mongo.Timestamp }).operationTime)
+  })
+  const sent = watch(mongo)
+  for (let seq = 0; seq < 5; seq++) {
+    await batches.insert(aBatch({ seq }))
+    const looks = sent.length
+    await new MongoLedger(mongo).findDocument(here, aDocument().id)
+    await new MongoWrappedKeys(other).get('doc/none')
+    const newest = appended.at(-1)
+    for (const { name, command } of sent.slice(looks)) {
+      assert.equal(name, 'find')
+      const { afterClusterTime } = command['readConcern'] as { readonly afterClusterTime: mongoose.mongo.Timestamp }
+      assert.ok(newest && afterClusterTime.greaterThanOrEqual(newest))
+    }
+    assert.equal(sent.length, looks + 2)
+  }
 })

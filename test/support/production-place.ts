@@ -9,7 +9,7 @@ import { type FaultProxy, freshProxy, proxyNeeds } from './toxic.ts'
 
 export const productionSkip = mongoNeeds.skip || s3Needs.skip || kmsNeeds.skip || proxyNeeds.skip
 
-/** Databases, bucket and keys of the test's own, for vaults that run as processes. S3 and KMS are reached by a way that can be cut. */
+/** Databases (on the shared set when no other is named), bucket and keys of the test's own, for vaults that run as processes. S3 and KMS are reached by a way that can be cut. */
 export interface ProductionPlace extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>
   readonly folder: string
@@ -21,7 +21,7 @@ export interface ProductionPlace extends AsyncDisposable {
   keyOf(file: string, tenant: string, role: string): Promise<string>
 }
 
-export async function productionPlace(): Promise<ProductionPlace> {
+export async function productionPlace(mongoUri = mongoNeeds.value): Promise<ProductionPlace> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder()).path
   const bucket = stack.use(await freshBucket(true))
@@ -29,9 +29,9 @@ export async function productionPlace(): Promise<ProductionPlace> {
   const s3 = stack.use(await freshProxy(s3Needs.endpoint))
   const kms = stack.use(await freshProxy(kmsNeeds.endpoint))
   const databases = [freshName(), freshName()] as const
-  stack.defer(() => dropDatabases(databases))
+  stack.defer(() => dropDatabases(mongoUri, databases))
   const uriFile = join(folder, 'mongodb-uri')
-  await writeFile(uriFile, `${mongoNeeds.value}\n`, { mode: 0o600 })
+  await writeFile(uriFile, `${mongoUri}\n`, { mode: 0o600 })
   const held = stack.move()
   return {
     folder,
@@ -67,7 +67,7 @@ export async function productionPlace(): Promise<ProductionPlace> {
   }
 }
 
-async function dropDatabases(names: readonly string[]): Promise<void> {
-  await using client = new mongo.MongoClient(mongoNeeds.value)
+async function dropDatabases(uri: string, names: readonly string[]): Promise<void> {
+  await using client = new mongo.MongoClient(uri)
   for (const name of names) await client.db(name).dropDatabase()
 }

@@ -1,0 +1,121 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type ProductionPlace, productionPlace, productionSkip } from '../support/production-place.ts'
+import { ownReplicaSet } from '../support/replica-set.ts'
+import { runVault, type SpawnedVault, serveVault } from '../support/spawned-vault.ts'
+import { client, type Load, read } from './load.ts'
+
+/**
+ * `npm run test:cluster`: four vault processes on one backing, with a replica set of their own, under load for 60 s. On the way
+ * one of them is killed, another takes its place, and the primary of the database is killed. Prints what was killed and what
+ * was counted; exit code 1 when anything that was acknowledged is not there, differs, or the trail or `check` finds fault.
+ */
+const tenant = 'omo7777'
+const secondsOfLoad = 60
+const clients = 8
+
+if (productionSkip !== false) {
+  print(`not run: ${productionSkip}`)
+  process.exitCode = process.env['VAULT_TEST_REQUIRE'] === 'all' ? 1 : 0
+} else {
+  process.exitCode = (await run()) ? 0 : 1
+}
+
+async function run(): Promise<boolean> {
+  await using set = await ownReplicaSet()
+  await using place = await productionPlace(set.uri)
+  const settings = { ...place.settings, VAULT_READ_BUDGET: '1000000', VAULT_LOG_LEVEL: 'error' }
+  const load = await prepare(place, settings)
+  await using stack = new AsyncDisposableStack()
+  const vaults: SpawnedVault[] = []
+  const start = async (): Promise<SpawnedVault> => {
+    const vault = stack.use(await serveVault(settings))
+    load.urls.push(vault.url)
+    vaults.push(vault)
+    return vault
+  }
+  for (let at = 0; at < 4; at++) await start()
+  print(`four instances listen; ${clients} clients begin`)
+  const untilMs = Date.now() + secondsOfLoad * 1_000
+  const working = Array.from({ length: clients }, () => client({ ...load, untilMs }))
+  await sleep(15_000)
+  await killOne(vaults, load)
+  await sleep(5_000)
+  await start()
+  print(`${load.kept.length} papers kept; a new instance has taken the place of the killed one`)
+  await sleep(10_000)
+  await set.killPrimary()
+  print(`${load.kept.length} papers kept; the primary of the database is killed`)
+  await Promise.all(working)
+  await everyPaperEverywhere(load)
+  const stopped = await Promise.all(
+    vaults.map(async ({ process: child, ended }) => {
+      child.kill('SIGTERM')
+      return (await ended).code
+    }),
+  )
+  if (stopped.some(code => code !== 0)) load.violations.push(`instances ended with ${stopped.join(', ')}`)
+  await judged(['trail', 'verify'], settings, load)
+  await judged(['check'], settings, load)
+  return report(load)
+}
+
+async function prepare(place: ProductionPlace, settings: Readonly<Record<string, string>>): Promise<Load> {
+  const out = join(place.folder, 'first.json')
+  const steps = [['keys', 'init', '--door-key', place.doorKey], ['migrate'], ['caller', 'bootstrap', '--out', out]]
+  for (const args of steps) {
+    const ran = await runVault(args, settings)
+    if (ran.code !== 0) throw new Error(`${args.join(' ')}: ${ran.stderr}`)
+  }
+  const [onboarding, senior] = [
+    await place.keyOf(out, tenant, 'onboarding'),
+    await place.keyOf(out, tenant, 'senior-reviewer'),
+  ]
+  return { urls: [], keys: { onboarding, senior }, untilMs: 0, kept: [], counts: new Map(), violations: [] }
+}
+
+/** As a machine that is gone: clients go on asking it until they are told that it went. */
+async function killOne(vaults: SpawnedVault[], load: Load): Promise<void> {
+  const [victim] = vaults.splice(0, 1)
+  if (!victim) throw new Error('there is nothing to kill')
+  victim.process.kill('SIGKILL')
+  await victim.ended
+  print(`${load.kept.length} papers kept; one instance is killed`)
+  load.urls.splice(load.urls.indexOf(victim.url), 1)
+}
+
+/** Every acknowledged paper, read by every instance; 503 is asked again, for the load may just have ended. */
+async function everyPaperEverywhere(load: Load): Promise<void> {
+  let reads = 0
+  for (const url of load.urls) {
+    for (const one of load.kept) {
+      let answer = await read(load, url, one)
+      for (let tries = 0; answer.status === 503 && tries < 20; tries++) {
+        await sleep(250)
+        answer = await read(load, url, one)
+      }
+      if (answer.status !== 200) load.violations.push('a kept paper does not open')
+      reads++
+    }
+  }
+  print(`${reads} reads: ${load.kept.length} papers by each of ${load.urls.length} instances`)
+}
+
+async function judged(args: readonly string[], settings: Readonly<Record<string, string>>, load: Load): Promise<void> {
+  const ran = await runVault(args, settings)
+  print(`\n${args.join(' ')}:\n${ran.stdout.trim()}`)
+  if (ran.code !== 0) load.violations.push(`${args.join(' ')} ended with ${ran.code} ${ran.stderr}`)
+}
+
+function report({ counts, kept, violations }: Load): boolean {
+  print('\nanswers:')
+  for (const [what, count] of [...counts].sort(([a], [b]) => a.localeCompare(b))) print(`  ${what.padEnd(16)} ${count}`)
+  print(`papers acknowledged: ${kept.length}`)
+  for (const violation of new Set(violations)) print(`VIOLATION: ${violation}`)
+  if (violations.length === 0) print('nothing that was acknowledged is lost, and everything holds together')
+  return violations.length === 0
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
