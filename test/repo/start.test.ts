@@ -8,13 +8,16 @@ import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { top } from './rules/source.ts'
 
-/** Loaded into the process and each of its threads: at its end it lists every file that was loaded as code, in any way. */
+/**
+ * Loaded into the process and each of its threads: at its end it lists every file that was loaded as code, in any way,
+ * and every part of Node.
+ */
 const witness = `data:text/javascript,${encodeURIComponent(`
   import { createRequire, registerHooks } from 'node:module'
   const loaded = new Set()
   registerHooks({ load: (url, context, next) => (loaded.add(url), next(url, context)) })
   const { cache } = createRequire('file:///')
-  process.on('exit', () => process.stderr.write('\\n@loaded ' + JSON.stringify([...loaded, ...Object.keys(cache)]) + '\\n'))
+  process.on('exit', () => process.stderr.write('\\n@loaded ' + JSON.stringify([...loaded, ...Object.keys(cache), ...process.moduleLoadList]) + '\\n'))
 `)}`
 
 /** Starts the embedded vault, lets it listen, asks it something, stops it. @returns what it loaded */
@@ -52,6 +55,15 @@ test('the embedded start loads neither mongoose nor an AWS client, nor any file 
     /node_modules\/(?:mongoose|mongodb|bson|@aws-sdk|@aws-crypto|@smithy)\/|\/adapters\/(?:mongo|s3|kms)-|\/test\//
   assert.deepEqual(
     loaded.filter(name => foreign.test(name)),
+    [],
+  )
+})
+
+test('the start does not load the HTTP client of Node, which an import of node:http brings along', async () => {
+  const loaded = await loadedByStart()
+  assert.ok(loaded.includes('NativeModule http'))
+  assert.deepEqual(
+    loaded.filter(name => name.includes('undici')),
     [],
   )
 })
