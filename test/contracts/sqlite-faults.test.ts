@@ -133,11 +133,9 @@ test('a process killed between insert and acknowledgement loses nothing that it 
     const data = join(folder, String(kills))
     const writer = startSecondProcess(t, 'sqlite-child.ts', 'append', data)
     let acknowledged = -1
-    for (
-      let line = await writer.nextLine();
-      acknowledged < kills && line !== undefined;
-      line = await writer.nextLine()
-    ) {
+    while (acknowledged < kills) {
+      const line = await writer.nextLine()
+      if (line === undefined) break
       acknowledged = Number(line)
     }
     await writer.kill()
