@@ -36,7 +36,7 @@ export async function makeFirstKeys(
     const known = await vault.ledger.listApiKeys(tenant.id, { limit: 1 })
     if (known.length === 0) planned.push(...(await planFor(vault, tenant)))
   }
-  const keys = planned.map(({ row: _, ...key }) => key)
+  const keys = planned.map(({ tenant, role, person, key }) => ({ tenant, role, person, key }))
   if (keys.length > 0) await keep(keys)
   for (const [tenant, rows] of Map.groupBy(planned, ({ row }) => row.tenant)) await putInForce(vault, tenant, rows)
   return keys

@@ -15,7 +15,7 @@ import { encryptionSdk } from './peers/encryption-sdk.ts'
 import { rawSeal, rawUnseal } from './peers/raw-crypto.ts'
 import { median, type Options, type Row, shown } from './row.ts'
 
-// As src/main.ts does, and for both sides: otherwise collections are most of what is measured.
+// As src/main.js does, and for both sides: otherwise collections are most of what is measured.
 setFlagsFromString('--external-memory-accounted-in-global-limit')
 const MiB = 1024 * 1024
 const never = new AbortController().signal

@@ -9,9 +9,9 @@ const passport = { type: 'id', kind: 'passport' }
 const card = await drawIdCard(600)
 let turn = 0
 
-function upload({ door, key }: TestVault, file: Uint8Array) {
-  return call(door.url, 'POST', `/v1/subjects/u-${++turn}/documents`, {
-    key: key('nomor-keluar', 'onboarding'),
+function upload(vault: TestVault, file: Uint8Array) {
+  return call(vault.door.url, 'POST', `/v1/subjects/u-${++turn}/documents`, {
+    key: vault.key('nomor-keluar', 'onboarding'),
     headers: { 'Idempotency-Key': `n-${turn}` },
     body: paper(passport, file),
   })
