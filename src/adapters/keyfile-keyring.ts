@@ -92,7 +92,7 @@ export class KeyfileKeyring implements Keyring {
   /** One look at the path; the file is read again only when it changed, and then must hold the same bytes. */
   async #requireFile(): Promise<void> {
     try {
-      if ((await currentMark(this.#path)) === this.#mark) return
+      if (currentMark(this.#path) === this.#mark) return
       const file = await readPrivateFile(this.#path)
       if (!file?.bytes.equals(this.#bytes)) throw new KeyfileProblem('is gone or changed since the start')
       this.#mark = file.mark
@@ -111,7 +111,7 @@ export async function openKeyfileKeyring(place: KeyfilePlace): Promise<KeyfileKe
   try {
     await requirePrivateFolder(place.keysDir, place.dataDir)
     const passphrase = place.passphraseFile === undefined ? undefined : await readPassphrase(place.passphraseFile)
-    if (!(await currentMark(path))) {
+    if (!currentMark(path)) {
       await requireEmptyData(place.dataDir)
       await writePrivateFile(path, await writeKeyfile(newKeys(new Date().toISOString()), 1, passphrase))
     }
