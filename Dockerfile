@@ -24,7 +24,7 @@ USER node
 # One start and stop leaves compiled code behind; Node keeps it by user id, so the user who will run it makes it. The folders
 # and keys of that start go in the same layer.
 RUN VAULT_DATA_DIR=/tmp/warm/data VAULT_KEYS_DIR=/tmp/warm/keys VAULT_HOST=127.0.0.1 VAULT_PORT=0 \
-      timeout --preserve-status --signal=TERM 10 node src/main.js serve \
+      timeout --preserve-status --signal=TERM 10 node --initial-heap-size=256 src/main.js serve \
     && rm -rf /tmp/warm
 USER root
 RUN chown -R root:root .cache && chmod -R a+rX,a-w .cache
@@ -34,5 +34,5 @@ EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8080/livez').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "src/main.js"]
+ENTRYPOINT ["node", "--initial-heap-size=256", "src/main.js"]
 CMD ["serve"]

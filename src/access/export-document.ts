@@ -11,7 +11,7 @@ import { faultOf, type Recipient } from '../guards/message-header.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Placed, Vault } from '../guards/vault.ts'
 import { type Ciphertext, fetchCiphertext } from './ciphertext.ts'
-import { refuseOverBudget } from './read-budget.ts'
+import { refuseOverBudget, spendRead } from './read-budget.ts'
 
 export interface ExportInput {
   readonly id: DocumentId
@@ -63,7 +63,7 @@ export async function exportDocument(vault: Vault, caller: Caller, input: Export
     refuse: async () => {
       if (fault) return { code: 'field.invalid', facts: { field: `recipient.${fault}` } }
       if (!stored) return { code: 'document.purged' }
-      return refuseOverBudget(vault, caller)
+      return refuseOverBudget(vault, caller, spendRead(vault, caller))
     },
   })
   let ciphertext: Ciphertext | undefined

@@ -13,7 +13,7 @@ import { type Opening, unseal } from '../guards/unseal.ts'
 import type { Placed, Vault } from '../guards/vault.ts'
 import { type AskedRange, type ByteRange, etagOf, matches, resolveRange } from './byte-range.ts'
 import { type Ciphertext, fetchCiphertext } from './ciphertext.ts'
-import { refuseOverBudget } from './read-budget.ts'
+import { refuseOverBudget, spendRead } from './read-budget.ts'
 
 export interface OpenInput {
   readonly id: DocumentId
@@ -63,6 +63,7 @@ export interface Content {
  */
 export async function openDocument(vault: Vault, caller: Caller, input: OpenInput): Promise<Content | Unchanged> {
   const tenant = tenantOf(vault, caller)
+  const spending = spendRead(vault, caller)
   const [found, review] = await Promise.all([
     vault.ledger.findDocument(tenant.id, input.id),
     vault.ledger.findReviewOf(tenant.id, input.id),
@@ -83,7 +84,7 @@ export async function openDocument(vault: Vault, caller: Caller, input: OpenInpu
     ...(document ? { subject: document.subject } : {}),
     detail: { rendition: input.rendition, ...(range ? { from: range.start, to: range.end } : {}) },
     refuse: async () => {
-      const refusal = refuseLook(input, stored, range) ?? (await refuseOverBudget(vault, caller))
+      const refusal = refuseLook(input, stored, range) ?? (await refuseOverBudget(vault, caller, spending))
       // Ciphertext means nothing without its key, so it may be on its way while the intent is being written.
       if (!refusal && stored && range && wantsBytes(input, stored)) {
         ciphertext = fetchCiphertext(vault.blobs, stored, range, input.signal)

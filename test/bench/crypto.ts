@@ -76,7 +76,7 @@ export async function benchCodec({ rounds, quick, progress }: Options): Promise<
     equalOpen: async () => void (await equal.decrypt(equalMessage)),
     defaultOpen: async () => void (await defaults.decrypt(defaultMessage)),
   }
-  const times = await interleaved(work, rounds, quick ? 2 : 4)
+  const times = await interleaved(work, rounds, quick ? 2 : 12)
   progress('codec done')
   const [four, fifteen] = [
     { bound: 'at least', value: 4 },

@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url'
 
 const main = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 
+/** As `npm start` and the image give it to Node. */
+export const startFlags = ['--initial-heap-size=256'] as const
+
 /** A server in a process of its own; it goes, with its folder, when disposed of. */
 export interface Serving extends AsyncDisposable {
   readonly url: string
@@ -30,7 +33,7 @@ export async function serveVault(flags: readonly string[] = []): Promise<Serving
   const folder = mkdtempSync(join(tmpdir(), 'vault-bench-'))
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
   const env = { ...Object.fromEntries(others), ...settings, VAULT_DATA_DIR: join(folder, 'data') }
-  const serving = await serve([...flags, main, 'serve'], folder, env)
+  const serving = await serve([...startFlags, ...flags, main, 'serve'], folder, env)
   return {
     ...serving,
     key: (tenant, role) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { median, type Options, type Row, shown } from './row.ts'
+import { startFlags } from './serving.ts'
 
 const top = fileURLToPath(new URL('../..', import.meta.url))
 /** What a bare Node takes on the machine that the figures were set on; a slower one gets as much more time. */
@@ -50,7 +51,7 @@ async function untilListening(copy: string): Promise<number> {
   const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
   const env = { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(copy, 'data') }
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [join(copy, 'src/main.js'), 'serve'], {
+  const child = spawn(process.execPath, [...startFlags, join(copy, 'src/main.js'), 'serve'], {
     env,
     stdio: ['ignore', 'pipe', 'ignore'],
   })

@@ -6,6 +6,8 @@ import { needsProgram } from '../support/needs.ts'
 import { type Plain, readPlainYaml } from '../support/plain-yaml.ts'
 
 const top = new URL('../../', import.meta.url)
+const startScript = (JSON.parse(readFileSync(new URL('package.json', top), 'utf8')) as { scripts: { start: string } })
+  .scripts.start
 const textOf = (name: string): string => readFileSync(new URL(name, top), 'utf8')
 
 interface Instruction {
@@ -80,7 +82,12 @@ test('the health of the container is what /livez says, asked by Node itself', ()
 })
 
 test('it is started without a shell, so that SIGTERM reaches it, and has longer to stop than it needs', () => {
-  assert.deepEqual(valuesOf('ENTRYPOINT'), ['["node", "src/main.js"]'])
+  const flag = /--initial-heap-size=\d+/.exec(startScript)?.[0]
+  assert.deepEqual(valuesOf('ENTRYPOINT'), [`["node", "${flag}", "src/main.js"]`])
+  assert.ok(
+    valuesOf('RUN').some(run => run.includes(`node ${flag} src/main.js serve`)),
+    'warmed as it is started',
+  )
   assert.deepEqual(valuesOf('CMD'), ['["serve"]'])
   assert.deepEqual(valuesOf('STOPSIGNAL'), ['SIGTERM'])
   assert.equal(at(vault, 'stop_grace_period'), '15s')
