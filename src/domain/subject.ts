@@ -17,6 +17,11 @@ export interface Subject {
   readonly version: number
 }
 
+/** A subject that is not in the ledger yet: tier 0, no uploads, version 0. */
+export function newSubject(of: Pick<Subject, 'id' | 'tenant' | 'reference' | 'openedBy' | 'openedAtMs'>): Subject {
+  return { ...of, tier: 0, tierAtMs: 0, uploads: { day: '', count: 0 }, version: 0 }
+}
+
 /** Events a platform may send today; the others of the policy page come with retention and are refused in words. */
 export type SubjectEvent =
   | { readonly type: 'opened'; readonly atMs: number }

@@ -3,7 +3,7 @@ import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import { limits, type PaperType } from '../domain/media.ts'
-import { countUpload, type Subject } from '../domain/subject.ts'
+import { countUpload, newSubject, type Subject } from '../domain/subject.ts'
 import { refusePaper, type Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
 import { sha256Of, uploadMacOf } from '../guards/fingerprints.ts'
@@ -177,17 +177,8 @@ function refuseDeposit(
 }
 
 function freshSubject(caller: Caller, tenant: TenantId, reference: SubjectReference, nowMs: number): Subject {
-  return {
-    id: crypto.randomUUID() as SubjectId,
-    tenant,
-    reference,
-    tier: 0,
-    tierAtMs: 0,
-    openedAtMs: nowMs,
-    openedBy: caller.id,
-    uploads: { day: '', count: 0 },
-    version: 0,
-  }
+  const id = crypto.randomUUID() as SubjectId
+  return newSubject({ id, tenant, reference, openedBy: caller.id, openedAtMs: nowMs })
 }
 
 const dayMs = 86_400_000

@@ -1,7 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
-import { applyEvent, type LaterEvent, type Subject, type SubjectEvent } from '../domain/subject.ts'
+import { applyEvent, type LaterEvent, newSubject, type Subject, type SubjectEvent } from '../domain/subject.ts'
 import { viewSubject } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { type Answered, answerKeyOf, doneAnswer, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
@@ -82,15 +82,6 @@ function refuseEvent(event: SubjectEvent | LaterEvent, nowMs: number): Refusal |
 }
 
 function unopened(caller: Caller, tenant: TenantId, reference: SubjectReference, event: SubjectEvent): Subject {
-  return {
-    id: crypto.randomUUID() as SubjectId,
-    tenant,
-    reference,
-    tier: 0,
-    tierAtMs: 0,
-    openedAtMs: event.atMs,
-    openedBy: caller.id,
-    uploads: { day: '', count: 0 },
-    version: 0,
-  }
+  const id = crypto.randomUUID() as SubjectId
+  return newSubject({ id, tenant, reference, openedBy: caller.id, openedAtMs: event.atMs })
 }
