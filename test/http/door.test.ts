@@ -7,7 +7,7 @@ import { requireJudged, routes } from '../../src/http/routes.ts'
 import { call, paper } from '../support/call.ts'
 import { openVault } from '../support/open-vault.ts'
 import { drawPhotograph } from '../support/papers.ts'
-import { parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
+import { codeOf, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
 import { recorded } from '../support/recorded.ts'
 
 test('every route of the table is judged or public for a reason', () => {
@@ -130,7 +130,10 @@ test('a stop cuts off who does not end in time, and the look is on record as bro
   waiting.socket.write(`${head}Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{"type"`)
   await rawAnswer(url, 'GET /livez HTTP/1.1\r\nHost: v\r\nConnection: close\r\n\r\n')
   await Promise.all([opened.door.stop(), closed])
-  assert.deepEqual(parseAnswers(waiting.received()), [])
+  // Whether the refusal still got out before the cut is a race; that nothing else did is not.
+  assert.ok(
+    parseAnswers(waiting.received()).every(answer => answer.status === 503 && codeOf(answer) === 'vault.stopping'),
+  )
 })
 
 test('a client that waits for 100 Continue is refused without sending its body, or asked for it', async () => {
