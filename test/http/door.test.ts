@@ -7,7 +7,7 @@ import { requireJudged, routes } from '../../src/http/routes.ts'
 import { call, paper } from '../support/call.ts'
 import { openVault } from '../support/open-vault.ts'
 import { drawPhotograph } from '../support/papers.ts'
-import { codeOf, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
+import { codeOf, closed as connectionClosed, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
 import { recorded } from '../support/recorded.ts'
 
 test('every route of the table is judged or public for a reason', () => {
@@ -80,7 +80,7 @@ test('connections beyond the most allowed are dropped, and others go on', async 
   const { url } = opened.door
   const held = [await rawConnection(url), await rawConnection(url)]
   const { socket } = await rawConnection(url)
-  await once(socket, 'close')
+  await connectionClosed(socket)
   held[0]?.socket.destroy()
   held[1]?.socket.write('GET /livez HTTP/1.1\r\nHost: v\r\nConnection: close\r\n\r\n')
   if (held[1]) await once(held[1].socket, 'close')
@@ -97,7 +97,7 @@ test('a stop lets the read under way end whole, closes what is idle, and takes n
   })
   assert.equal(stored.status, 201, JSON.stringify(stored.json))
   const idle = await rawConnection(url)
-  const idleClosed = once(idle.socket, 'close')
+  const idleClosed = connectionClosed(idle.socket)
   const reader = await rawConnection(url)
   const head = [
     `GET /v1/documents/${stored.json.id}/content HTTP/1.1`,
@@ -109,7 +109,7 @@ test('a stop lets the read under way end whole, closes what is idle, and takes n
   reader.socket.write(`${head.join('\r\n')}\r\n\r\n`)
   await once(reader.socket, 'data')
   reader.socket.pause()
-  const closed = once(reader.socket, 'close')
+  const closed = connectionClosed(reader.socket)
   const stopped = opened.door.stop()
   reader.socket.resume()
   await Promise.all([stopped, closed, idleClosed])
@@ -124,7 +124,7 @@ test('a stop cuts off who does not end in time, and the look is on record as bro
   await using opened = await openVault({ timeouts: { stopMs: 300 } })
   const { url } = opened.door
   const waiting = await rawConnection(url)
-  const closed = once(waiting.socket, 'close')
+  const closed = connectionClosed(waiting.socket)
   const key = opened.key('nomor-keluar', 'onboarding')
   const head = `POST /v1/subjects/u/events HTTP/1.1\r\nHost: v\r\nAuthorization: Bearer ${key}\r\nIdempotency-Key: t\r\n`
   waiting.socket.write(`${head}Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{"type"`)
@@ -161,6 +161,6 @@ test('a client that waits for 100 Continue is refused without sending its body, 
   await once(socket, 'data')
   assert.match(received(), /^HTTP\/1\.1 100 Continue/)
   socket.write(body)
-  await once(socket, 'close')
+  await connectionClosed(socket)
   assert.equal(parseAnswers(received())[0]?.status, 202)
 })

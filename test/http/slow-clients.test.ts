@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { after, before, test } from 'node:test'
 import { call, paper } from '../support/call.ts'
 import { openVault, type TestVault } from '../support/open-vault.ts'
 import { drawIdCard, drawPhotograph } from '../support/papers.ts'
-import { codeOf, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
+import { closed, codeOf, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
 import { leftovers, recorded } from '../support/recorded.ts'
 
 let opened: TestVault
@@ -58,7 +57,7 @@ async function drip(start: string): Promise<string> {
   const { socket, received } = await rawConnection(url)
   socket.write(start)
   const dripping = setInterval(() => socket.write('x'), 20)
-  await once(socket, 'close')
+  await closed(socket)
   clearInterval(dripping)
   return received()
 }
@@ -73,7 +72,7 @@ test('a body that comes steadily but never ends is cut off when the request has 
   socket.write(`${uploadHead(5_000_000)}${meta}${fileHead}`)
   const piece = Buffer.alloc(2_048)
   const steady = setInterval(() => socket.write(piece), 50)
-  await once(socket, 'close')
+  await closed(socket)
   clearInterval(steady)
   const [answer] = parseAnswers(received())
   assert.deepEqual([answer?.status, answer && codeOf(answer)], [408, 'request.timeout'])
@@ -105,7 +104,7 @@ test('a client that goes away in the middle of its file leaves an outcome and no
 
 test('while slow ones hang on, an honest upload is taken', async () => {
   const slow = await Promise.all(Array.from({ length: 20 }, () => rawConnection(url)))
-  const closed = Promise.all(slow.map(({ socket }) => once(socket, 'close')))
+  const allClosed = Promise.all(slow.map(({ socket }) => closed(socket)))
   for (const { socket } of slow) socket.write(`${uploadHead(500_000)}${meta}`)
   const answer = await call(url, 'POST', '/v1/subjects/honest/documents', {
     key,
@@ -113,7 +112,7 @@ test('while slow ones hang on, an honest upload is taken', async () => {
     body: paper({ type: 'id', kind: 'passport' }, await drawIdCard(600)),
   })
   assert.equal(answer.status, 201)
-  await closed
+  await allClosed
 })
 
 test('a reader that takes nothing is cut off, and the look is on record as broken', async () => {
@@ -128,12 +127,12 @@ test('a reader that takes nothing is cut off, and the look is on record as broke
   socket.pause()
   const reader = opened.key('nomor-keluar', 'senior-reviewer')
   const head = `GET /v1/documents/${stored.json.id}/content HTTP/1.1\r\nHost: vault\r\nAuthorization: Bearer ${reader}\r\n`
-  const closed = once(socket, 'close')
+  const ended = closed(socket)
   // Many reads of one connection, of which none is taken, fill whatever the system buffers.
   for (let at = 0; at < 12; at++) socket.write(`${head}Vault-Purpose: kyc\r\nVault-Case: c-1\r\n\r\n`)
   await untilOnRecord('broken')
   socket.resume()
-  await closed
+  await ended
 })
 
 /** Remembers what is on record now; the promise it gives resolves once a later entry with this outcome is. */

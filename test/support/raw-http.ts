@@ -21,12 +21,19 @@ export async function rawConnection(url: string): Promise<{ socket: Socket; rece
   return { socket, received: () => Buffer.concat(chunks).toString('latin1') }
 }
 
+/** Resolves when the connection is closed, also by a reset, on which `once` of node:events would reject. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise(resolve => {
+    socket.once('close', () => resolve())
+  })
+}
+
 /** Writes `pieces` as they are, waits until the vault ends the connection, and gives every answer that came. */
 export async function rawAnswers(url: string, pieces: readonly (string | Buffer)[]): Promise<readonly RawAnswer[]> {
   const { socket, received } = await rawConnection(url)
-  const closed = once(socket, 'close')
+  const ended = closed(socket)
   for (const piece of pieces) socket.write(piece)
-  await closed
+  await ended
   return parseAnswers(received())
 }
 
