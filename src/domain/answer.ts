@@ -1,4 +1,4 @@
-import type { DocumentId, TenantId } from './ids.ts'
+import type { DocumentId, SubjectId, TenantId } from './ids.ts'
 
 /**
  * The idempotency row of a creating POST. It is inserted in the same commit as the effect that it answers for, so one
@@ -13,6 +13,8 @@ export interface Answer {
   readonly state: 'open' | 'done'
   /** The document that it answers for: erased with it. */
   readonly document?: DocumentId
+  /** The subject whose event it answers for: erased with the last that is kept of them. */
+  readonly subject?: SubjectId
   /** JSON of the first answer's body; only with `done`. */
   readonly body?: string
   readonly status?: number

@@ -1,4 +1,4 @@
-import type { DocumentId, MessageId, PersonId, SubjectId, TenantId } from './ids.ts'
+import type { DocumentId, MessageId, PersonId, PurgeRunId, SubjectId, TenantId } from './ids.ts'
 import type { MediaKind, PaperType } from './media.ts'
 
 interface DocumentCore {
@@ -58,6 +58,19 @@ export interface StoredDocument extends DocumentCore, Attempt, Sealed {
 export interface PurgingDocument extends Omit<StoredDocument, 'state'> {
   readonly state: 'purging'
   readonly purgingSinceMs: number
+  readonly purge: PurgeDecision
+  /** How often its destruction was tried and failed; a document that reached the cap is left for a person to look at. */
+  readonly attempts: number
+}
+
+/** On what a document was given up: kept until the tombstone is written. */
+export interface PurgeDecision {
+  /** `lapse` its time ran out · `erasure` two people decided before its time. */
+  readonly kind: 'lapse' | 'erasure'
+  /** `<ground>:<legal basis>` of a lapse, the code of the reason of an erasure. */
+  readonly basis: string
+  readonly closedAtMs?: number
+  readonly run?: PurgeRunId
 }
 
 /** The tombstone: no media, no size, no key, no reference. */

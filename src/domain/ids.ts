@@ -15,6 +15,12 @@ export type SubjectId = Branded<string, 'SubjectId'>
 export type SubjectReference = Branded<string, 'SubjectReference'>
 /** UUIDv7, lower case. */
 export type ReviewId = Branded<string, 'ReviewId'>
+/** UUIDv7, lower case. */
+export type PurgeRunId = Branded<string, 'PurgeRunId'>
+/** UUIDv7, lower case. */
+export type ApprovalId = Branded<string, 'ApprovalId'>
+/** `<subject id>.<number of the hold>`. */
+export type HoldId = Branded<string, 'HoldId'>
 /** Who a key or token belongs to, `[A-Za-z0-9._:-]{1,64}`, opaque; every key of a person carries the same one. */
 export type PersonId = Branded<string, 'PersonId'>
 /** 64 lower-case hex digits: 32 random bytes, new for every attempt to store. */
@@ -31,6 +37,7 @@ export const idPatterns = {
   subjectReference: /^[A-Za-z0-9_-]{1,64}$/,
   person: /^[A-Za-z0-9._:-]{1,64}$/,
   messageId: /^[0-9a-f]{64}$/,
+  hold: /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.[1-9][0-9]?$/,
   caseReference: /^[A-Za-z0-9._:/-]{1,64}$/,
 } as const
 
@@ -47,3 +54,6 @@ export const parseReviewId = parser<ReviewId>(idPatterns.uuid)
 export const parsePersonId = parser<PersonId>(idPatterns.person)
 export const parseMessageId = parser<MessageId>(idPatterns.messageId)
 export const parseCaseReference = parser<CaseReference>(idPatterns.caseReference)
+export const parsePurgeRunId = parser<PurgeRunId>(idPatterns.uuid)
+export const parseApprovalId = parser<ApprovalId>(idPatterns.uuid)
+export const parseHoldId = parser<HoldId>(idPatterns.hold)

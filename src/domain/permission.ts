@@ -46,6 +46,7 @@ export const matrix = {
   'review.assign': { reviewer: 'yes', 'senior-reviewer': 'yes' },
   'review.decide': { reviewer: 'assigned', 'senior-reviewer': 'yes' },
   'review.override': { 'senior-reviewer': 'second' },
+  'hold.list': { 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes', auditor: 'yes' },
   'hold.place': { onboarding: 'event', 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes' },
   'hold.release': { onboarding: 'event', 'senior-reviewer': 'second', dpo: 'second', legal: 'second' },
   'request.open': { onboarding: 'yes', support: 'yes', dpo: 'yes' },
@@ -54,6 +55,15 @@ export const matrix = {
   'purge.plan': { dpo: 'yes', auditor: 'yes', purge: 'yes' },
   'purge.approve': { dpo: 'yes' },
   'purge.execute': { purge: 'yes' },
+  'purge.read': { dpo: 'yes', auditor: 'yes', purge: 'yes' },
+  'purge.confirm-clock': { dpo: 'second' },
+  'retention.reckon': { system: 'yes' },
+  'deletion.answer': { system: 'yes' },
+  'approval.ask': { 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes', admin: 'yes' },
+  'approval.vote': { 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes', admin: 'yes' },
+  'approval.read': { 'senior-reviewer': 'yes', dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
+  'backup.take': { system: 'yes' },
+  'restore.check': { system: 'yes' },
   'disclosure.prepare': { 'senior-reviewer': 'yes', dpo: 'second', legal: 'second' },
   'disclosure.decide': { dpo: 'second', legal: 'second' },
   'trail.read': { reviewer: 'self', dpo: 'yes', legal: 'case', auditor: 'yes' },
@@ -84,7 +94,7 @@ export interface Resource {
   /** False for an id that this tenant does not have, another tenant's included. */
   readonly known: boolean
   /** The code to refuse an unknown one with. */
-  readonly unknownCode?: 'document.unknown' | 'subject.unknown' | 'review.unknown' | 'caller.unknown'
+  readonly unknownCode?: 'document.unknown' | 'subject.unknown' | 'review.unknown' | 'caller.unknown' | 'hold.unknown' | 'purge.unknown' | 'approval.unknown'
   readonly own?: boolean
   readonly assigned?: boolean
   readonly due?: boolean

@@ -1,6 +1,10 @@
-import type { PersonId, SubjectId, SubjectReference, TenantId } from './ids.ts'
+import { type Hold, type HoldKind, isInForce, isSameCase, maxHolds } from './hold.ts'
+import type { CaseReference, PersonId, SubjectId, SubjectReference, TenantId } from './ids.ts'
 
-/** The person a file is about, as one tenant knows them. */
+/**
+ * The person a file is about, as one tenant knows them: the aggregate that purges are decided on. Everything that moves a
+ * due date or holds a paper lies in this row, so its version decides every race.
+ */
 export interface Subject {
   readonly id: SubjectId
   readonly tenant: TenantId
@@ -10,6 +14,22 @@ export interface Subject {
   /** When the event that set the tier says it happened: a late, older event must not undo a newer one. */
   readonly tierAtMs: number
   readonly openedAtMs: number
+  /** When the platform says the account was opened, the earliest it said; absent until it does. */
+  readonly accountOpenedAtMs?: number
+  /** The latest closing and reopening that the platform told of. */
+  readonly closedAtMs?: number
+  readonly reopenedAtMs?: number
+  /** The latest request of the person to be deleted. */
+  readonly deletionAskedAtMs?: number
+  /** The request that was answered, by the time it was asked, and when it was answered. */
+  readonly deletionAnswered?: { readonly askedAtMs: number; readonly answeredAtMs: number }
+  /** Ascending by `n`, without gaps. */
+  readonly holds: readonly Hold[]
+  /**
+   * When the purge has to look at this subject: no paper of it is due before. Absent while the account is open, while a hold
+   * keeps all of its papers, and once nothing of it is left.
+   */
+  readonly lookAtMs?: number
   /** Who made the subject known here: it is theirs to look up. */
   readonly openedBy: PersonId
   /** Uploads begun on one UTC day; counts towards the quota. */
@@ -19,16 +39,32 @@ export interface Subject {
 
 /** A subject that is not in the ledger yet: tier 0, no uploads, version 0. */
 export function newSubject(of: Pick<Subject, 'id' | 'tenant' | 'reference' | 'openedBy' | 'openedAtMs'>): Subject {
-  return { ...of, tier: 0, tierAtMs: 0, uploads: { day: '', count: 0 }, version: 0 }
+  return { ...of, tier: 0, tierAtMs: 0, holds: [], uploads: { day: '', count: 0 }, version: 0 }
 }
 
-/** Events a platform may send today; the others of the policy page come with retention and are refused in words. */
+/** What a platform tells of the life of a subject; each carries its own time, which may lie long before it arrives. */
 export type SubjectEvent =
-  | { readonly type: 'opened'; readonly atMs: number }
+  | { readonly type: 'opened' | 'closed' | 'reopened' | 'deletion.requested'; readonly atMs: number }
   | { readonly type: 'tier'; readonly atMs: number; readonly tier: number }
+  | { readonly type: HoldEventType; readonly atMs: number; readonly case: CaseReference }
 
-/** Named so that a platform that already sends them is told plainly, and nothing is taken as done. */
-export const laterEventTypes = [
+export type HoldEventType = keyof typeof holdEvents
+/** Which kind of hold an event is about, and whether it begins or ends it. */
+export const holdEvents = {
+  'dispute.opened': { kind: 'dispute', begins: true },
+  'dispute.resolved': { kind: 'dispute', begins: false },
+  'withdrawal.pending': { kind: 'withdrawal', begins: true },
+  'withdrawal.settled': { kind: 'withdrawal', begins: false },
+} as const satisfies Record<string, { kind: HoldKind; begins: boolean }>
+
+export function isHoldEvent(event: SubjectEvent): event is Extract<SubjectEvent, { case: CaseReference }> {
+  return Object.hasOwn(holdEvents, event.type)
+}
+
+/** Every event type, in the order of a life. */
+export const subjectEventTypes = [
+  'opened',
+  'tier',
   'closed',
   'reopened',
   'dispute.opened',
@@ -36,31 +72,87 @@ export const laterEventTypes = [
   'withdrawal.pending',
   'withdrawal.settled',
   'deletion.requested',
-] as const
-/** An event that is known by name and not offered yet. */
-export interface LaterEvent {
-  readonly type: (typeof laterEventTypes)[number]
-  readonly atMs: number
-}
+] as const satisfies readonly SubjectEvent['type'][]
 
 /** Tiers are 0 to this. */
 export const maxTier = 9
 
+/** When the relationship ended; absent while it lasts. A closing and a reopening at one instant leave it open. */
+export function closedSince({ closedAtMs, reopenedAtMs }: Subject): number | undefined {
+  return closedAtMs !== undefined && (reopenedAtMs === undefined || closedAtMs > reopenedAtMs) ? closedAtMs : undefined
+}
+
+/** The request to be deleted that counts: one that came before the account was reopened lapsed with it. */
+export function deletionAskedSince({ deletionAskedAtMs, reopenedAtMs }: Subject): number | undefined {
+  if (deletionAskedAtMs === undefined) return undefined
+  return reopenedAtMs === undefined || deletionAskedAtMs > reopenedAtMs ? deletionAskedAtMs : undefined
+}
+
+/** Why an event cannot be true of this subject; undefined means that it can. */
+export function contradiction(subject: Subject, event: SubjectEvent): 'before-account' | 'too-many-holds' | undefined {
+  const { accountOpenedAtMs } = subject
+  if (event.type !== 'opened' && accountOpenedAtMs !== undefined && event.atMs < accountOpenedAtMs) {
+    return 'before-account'
+  }
+  if (isHoldEvent(event) && subject.holds.length >= maxHolds && !holdOf(subject, event)) return 'too-many-holds'
+  return undefined
+}
+
 /**
- * Applies an event so that any order of arrival ends in the same subject: the earliest event opened
- * it, the latest `tier` wins, and of two tiers at one instant the higher.
+ * Applies an event so that any order of arrival ends in the same subject but for the numbering of its holds: of each fact the
+ * latest time counts, of openings the earliest, and of two tiers at one instant the higher. `lookAtMs` is left to the caller,
+ * who knows the tenant's promises.
  */
 export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
   const openedAtMs = Math.min(subject.openedAtMs, event.atMs)
   const known = { ...subject, openedAtMs, version: subject.version + 1 }
+  if (isHoldEvent(event)) return { ...known, holds: applyToHolds(subject, event) }
   switch (event.type) {
     case 'opened':
-      return known
+      return { ...known, accountOpenedAtMs: Math.min(subject.accountOpenedAtMs ?? event.atMs, event.atMs) }
+    case 'closed':
+      return { ...known, closedAtMs: latest(subject.closedAtMs, event.atMs) }
+    case 'reopened':
+      return { ...known, reopenedAtMs: latest(subject.reopenedAtMs, event.atMs) }
+    case 'deletion.requested':
+      return { ...known, deletionAskedAtMs: latest(subject.deletionAskedAtMs, event.atMs) }
     case 'tier': {
       const newer = event.atMs > subject.tierAtMs || (event.atMs === subject.tierAtMs && event.tier > subject.tier)
       return newer ? { ...known, tier: event.tier, tierAtMs: event.atMs } : known
     }
   }
+}
+
+type HoldEvent = Extract<SubjectEvent, { case: CaseReference }>
+
+function holdOf(subject: Subject, event: HoldEvent): Hold | undefined {
+  return subject.holds.find(hold => isSameCase(hold, { kind: holdEvents[event.type].kind, case: event.case }))
+}
+
+function applyToHolds(subject: Subject, event: HoldEvent): readonly Hold[] {
+  const { kind, begins } = holdEvents[event.type]
+  const known = holdOf(subject, event)
+  const hold: Hold = known ?? {
+    n: subject.holds.length + 1,
+    kind,
+    case: event.case,
+    placedBy: 'event',
+    placedAtMs: event.atMs,
+  }
+  const placedAtMs = Math.min(hold.placedAtMs, event.atMs)
+  const told: Hold = begins
+    ? { ...hold, placedAtMs, beganAtMs: latest(hold.beganAtMs, event.atMs) }
+    : { ...hold, placedAtMs, endedAtMs: latest(hold.endedAtMs, event.atMs) }
+  return known ? subject.holds.map(other => (other === known ? told : other)) : [...subject.holds, told]
+}
+
+/** Whether a hold in force keeps every paper of the subject. */
+export function isWhollyHeld({ holds }: Subject): boolean {
+  return holds.some(hold => hold.document === undefined && isInForce(hold))
+}
+
+function latest(known: number | undefined, told: number): number {
+  return known === undefined ? told : Math.max(known, told)
 }
 
 /** The subject after one more upload on `day`, or undefined when the day's quota is used up. */

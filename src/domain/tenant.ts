@@ -1,5 +1,7 @@
+import type { HoldKind } from './hold.ts'
 import type { TenantId } from './ids.ts'
 import type { PaperType } from './media.ts'
+import type { LegalBasis, PolicyDecision, PurgeRule, RetentionPolicy } from './policy.ts'
 import type { Role } from './role.ts'
 
 /** One platform and its promises, as versioned data (`infra/tenants/*.json`). */
@@ -17,6 +19,24 @@ export interface Tenant {
   /** The roles this tenant uses; others get no key and no right here. A policy can only tighten the role table. */
   readonly roles: readonly Role[]
   readonly support: { readonly rendition: 'none' | 'masked' }
+  /** Reference of the licence it works under; `demo:` references are for trying out. */
+  readonly licence: string | undefined
+  /** Named by the rules of its retention. */
+  readonly bases: ReadonlyMap<string, LegalBasis>
+  /** Every version of its clocks that a paper may have come under, today's included, by version. */
+  readonly policies: ReadonlyMap<number, RetentionPolicy>
+  /** What it may hold papers for. */
+  readonly holds: readonly HoldKind[]
+  readonly purge: PurgeRule
+  /** Where its papers may lie: regions of the store and the keys, each with the reference of its safeguard where one is asked. */
+  readonly residency: { readonly regions: ReadonlyMap<string, string | undefined>; readonly minPlaces: number }
+  /** The least version of TLS towards its people. */
+  readonly tlsAtLeast: '1.2' | '1.3'
+  readonly decisions: readonly PolicyDecision[]
+  /** What it lacks before it may take papers, by path; none when it is active. */
+  readonly lacking: readonly string[]
+  /** Paths whose reference begins with `demo:`; production refuses them. */
+  readonly demo: readonly string[]
 }
 
 /** Under which conditions a tenant collects one type of paper. */

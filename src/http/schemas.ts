@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
+import type { CaseReference, DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
 import { idPatterns } from '../domain/ids.ts'
 import { limits, mediaKinds, paperTypes } from '../domain/media.ts'
 import { reviewReasons } from '../domain/review.ts'
 import { roles } from '../domain/role.ts'
-import { laterEventTypes, maxTier } from '../domain/subject.ts'
+import { type HoldEventType, holdEvents, maxTier } from '../domain/subject.ts'
 import { problems } from './problems.ts'
 
 /** The shapes of what comes in and goes out; the OpenAPI document is made of the same ones. */
@@ -49,11 +49,13 @@ export const uploadMeta = z
 
 export const subjectEvent = z
   .discriminatedUnion('type', [
-    z.strictObject({ type: z.literal('opened'), at: instant }),
+    z.strictObject({ type: z.enum(['opened', 'closed', 'reopened', 'deletion.requested']), at: instant }),
     z.strictObject({ type: z.literal('tier'), at: instant, tier: z.number().int().min(0).max(maxTier) }),
-    z
-      .strictObject({ type: z.enum(laterEventTypes), at: instant, ref: z.string().max(64).optional() })
-      .meta({ description: 'Known, and not offered yet: answered with 422 event.not-offered.' }),
+    z.strictObject({
+      type: z.enum(Object.keys(holdEvents) as [HoldEventType, ...HoldEventType[]]),
+      at: instant,
+      ref: text<CaseReference>(idPatterns.caseReference),
+    }),
   ])
   .meta({ id: 'SubjectEvent' })
 

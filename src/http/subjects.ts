@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { describeSubject } from '../access/describe-subject.ts'
+import type { SubjectEvent } from '../domain/subject.ts'
 import { recordEvent } from '../intake/record-event.ts'
 import { guarded } from './route.ts'
 import { subjectEvent, subjectReference, subjectView } from './schemas.ts'
@@ -45,8 +46,13 @@ export const recordEventRoute = guarded({
     'ledger.conflict',
   ],
   handle: async ({ vault }, { caller, params: { subject }, body, idempotency }) => {
-    const { at: atMs, type } = body
-    const event = type === 'tier' ? { type, atMs, tier: body.tier } : { type, atMs }
+    const event = eventOf(body)
     return { kind: 'answered', answered: await recordEvent(vault, caller, { reference: subject, event, idempotency }) }
   },
 })
+
+function eventOf(body: z.output<typeof subjectEvent>): SubjectEvent {
+  if ('tier' in body) return { type: body.type, atMs: body.at, tier: body.tier }
+  if ('ref' in body) return { type: body.type, atMs: body.at, case: body.ref }
+  return { type: body.type, atMs: body.at }
+}

@@ -1,7 +1,9 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
-import { applyEvent, type LaterEvent, newSubject, type Subject, type SubjectEvent } from '../domain/subject.ts'
+import { earliestLookMs } from '../domain/retention.ts'
+import { applyEvent, contradiction, holdEvents, isHoldEvent, newSubject, type Subject, type SubjectEvent } from '../domain/subject.ts'
+import type { Tenant } from '../domain/tenant.ts'
 import { viewSubject } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { type Answered, answerKeyOf, doneAnswer, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
@@ -15,7 +17,7 @@ const mostTries = 8
 
 export interface EventInput {
   readonly reference: SubjectReference
-  readonly event: SubjectEvent | LaterEvent
+  readonly event: SubjectEvent
   readonly idempotency: Idempotency
 }
 
@@ -38,10 +40,9 @@ export async function recordEvent(vault: Vault, caller: Caller, input: EventInpu
     resource: { known: true },
     ...(before ? { subject: before.id } : {}),
     detail: { event: event.type },
-    refuse: () => refuseEvent(event, vault.clock.nowMs()),
+    refuse: () => refuseEvent(tenant, before, event, vault.clock.nowMs()),
   })
   try {
-    if (!isOffered(event)) throw new VaultError('event.not-offered')
     const key = await answerKeyOf(vault, caller, input.idempotency)
     const fingerprint = await keyedHash(vault, 'vault/event/1', [input.reference, JSON.stringify(event)])
     for (let tries = 0; tries < mostTries; tries++) {
@@ -51,7 +52,7 @@ export async function recordEvent(vault: Vault, caller: Caller, input: EventInpu
         return known.replay
       }
       const old = await vault.ledger.findSubject(tenant.id, input.reference)
-      const subject = applyEvent(old ?? unopened(caller, tenant.id, input.reference, event), event)
+      const subject = reckoned(tenant, applyEvent(old ?? unopened(caller, tenant.id, input.reference, event), event))
       const answer = {
         status: 202,
         location: `/v1/subjects/${input.reference}`,
@@ -72,13 +73,25 @@ export async function recordEvent(vault: Vault, caller: Caller, input: EventInpu
   }
 }
 
-function isOffered(event: SubjectEvent | LaterEvent): event is SubjectEvent {
-  return event.type === 'opened' || event.type === 'tier'
+function refuseEvent(
+  tenant: Tenant,
+  before: Subject | undefined,
+  event: SubjectEvent,
+  nowMs: number,
+): Refusal | undefined {
+  if (event.atMs > nowMs + clockSkewMs) return { code: 'event.contradictory', facts: { field: 'at' } }
+  if (isHoldEvent(event) && !tenant.holds.includes(holdEvents[event.type].kind)) {
+    return { code: 'event.not-offered', facts: { allowed: tenant.holds } }
+  }
+  const against = before && contradiction(before, event)
+  if (against === 'too-many-holds') return { code: 'hold.too-many' }
+  return against ? { code: 'event.contradictory', facts: { field: 'at' } } : undefined
 }
 
-function refuseEvent(event: SubjectEvent | LaterEvent, nowMs: number): Refusal | undefined {
-  if (!isOffered(event)) return { code: 'event.not-offered', facts: { allowed: ['opened', 'tier'] } }
-  return event.atMs > nowMs + clockSkewMs ? { code: 'event.contradictory', facts: { field: 'at' } } : undefined
+/** With the moment at which the purge has to look at it. */
+function reckoned(tenant: Tenant, { lookAtMs: _, ...subject }: Subject): Subject {
+  const lookAtMs = earliestLookMs(tenant, subject)
+  return lookAtMs === undefined ? subject : { ...subject, lookAtMs }
 }
 
 function unopened(caller: Caller, tenant: TenantId, reference: SubjectReference, event: SubjectEvent): Subject {

@@ -1,8 +1,10 @@
 import type { Answer } from '../domain/answer.ts'
+import type { Approval, ApprovalState } from '../domain/approval.ts'
 import type { ApiKey } from '../domain/caller.ts'
 import type { Document } from '../domain/document.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
-import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type { ApprovalId, DocumentId, PersonId, PurgeRunId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type { PurgePage, PurgeRun, RetentionState } from '../domain/purge-run.ts'
 import type { Desk, Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
 
@@ -17,6 +19,20 @@ export type Change =
   | { readonly row: 'desk'; readonly expected: number; readonly put: Desk }
   | { readonly row: 'answer'; readonly expected: number; readonly put: Answer }
   | { readonly row: 'key'; readonly expected: number; readonly put: ApiKey }
+  | { readonly row: 'run'; readonly expected: number; readonly put: PurgeRun }
+  | { readonly row: 'page'; readonly expected: number; readonly put: PurgePage }
+  | { readonly row: 'approval'; readonly expected: number; readonly put: Approval }
+  | { readonly row: 'retention'; readonly expected: number; readonly put: RetentionState }
+  | {
+      readonly row: 'subject'
+      readonly expected: number
+      readonly forget: { readonly tenant: TenantId; readonly id: SubjectId }
+    }
+  | {
+      readonly row: 'review'
+      readonly expected: number
+      readonly forget: { readonly tenant: TenantId; readonly id: ReviewId }
+    }
   | {
       readonly row: 'document'
       readonly expected: number
@@ -58,6 +74,44 @@ export interface Ledger {
   /** Across tenants: the key names its tenant. */
   findApiKey(keyId: string): Promise<ApiKey | undefined>
   listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]>
+
+  /** Documents of one subject in the states `depositing`, `stored` and `purging`: what is still of them; ascending by id. */
+  liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]>
+  /**
+   * Subjects whose `lookAtMs` is at or before `asOfMs`, earliest first and of one instant by id, strictly after `after`. Its
+   * cost does not grow with the subjects that are not due.
+   */
+  dueSubjects(
+    tenant: TenantId,
+    asOfMs: number,
+    page: { readonly after?: { readonly lookAtMs: number; readonly id: SubjectId }; readonly limit: number },
+  ): Promise<readonly Subject[]>
+  /** How many those are, and the earliest `lookAtMs` of them. */
+  countDue(tenant: TenantId, asOfMs: number): Promise<{ readonly count: number; readonly oldestMs?: number }>
+  /** Subjects with a hold in force; ascending by id. */
+  heldSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]>
+  countHeld(tenant: TenantId): Promise<number>
+  /** Subjects that asked to be deleted and have no answer to that request; ascending by id. */
+  unansweredSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]>
+  /** Documents in the state `purging`: their destruction is under way; ascending by id. */
+  purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]>
+  /** How many documents were purged at or after `sinceMs`. */
+  countPurged(tenant: TenantId, sinceMs: number): Promise<number>
+  /** Answers that name this document, and those of the subject's events: what is erased with them. */
+  answersOf(tenant: TenantId, of: { readonly document: DocumentId } | { readonly subject: SubjectId }): Promise<readonly Answer[]>
+  findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined>
+  /** Descending by id: the newest first, strictly before `after`. */
+  listRuns(tenant: TenantId, page: Page<PurgeRunId>): Promise<readonly PurgeRun[]>
+  /** Runs in no final state; ascending by id. */
+  openRuns(tenant: TenantId): Promise<readonly PurgeRun[]>
+  /** Pages of a run, ascending by `n`, strictly after `after`. */
+  listPages(tenant: TenantId, run: PurgeRunId, page: Page<number>): Promise<readonly PurgePage[]>
+  findApproval(tenant: TenantId, id: ApprovalId): Promise<Approval | undefined>
+  /** Ascending by id. */
+  listApprovals(tenant: TenantId, state: ApprovalState, page: Page<ApprovalId>): Promise<readonly Approval[]>
+  findRetentionState(tenant: TenantId): Promise<RetentionState | undefined>
+  /** What another clock than this machine's says it is, where the store has one: epoch ms. */
+  serverNowMs(): Promise<number | undefined>
 
   /** Depositing rows of the tenant whose deadline is before `asOfMs`, and abandoned ones; oldest first. */
   listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]>

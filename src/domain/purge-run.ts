@@ -1,0 +1,97 @@
+import type { ApprovalId, DocumentId, PersonId, PurgeRunId, SubjectId, TenantId } from './ids.ts'
+import type { RetentionGround } from './retention.ts'
+
+/**
+ * `planned` the list stands, nothing happened · `approved` where the tenant asks for another person's look · `requested` a
+ * person or the schedule asked for its execution · `executing` jobs are at work or will go on · `done` every item has its
+ * outcome · `stale` the list is no longer what it was, or nobody acted in time: plan again.
+ */
+export type PurgeRunState = 'planned' | 'approved' | 'requested' | 'executing' | 'done' | 'stale'
+
+/** The legal moves of a run; `done` and `stale` are final. */
+export const purgeRunMoves: Readonly<Record<PurgeRunState, readonly PurgeRunState[]>> = {
+  planned: ['approved', 'requested', 'stale'],
+  approved: ['requested', 'stale'],
+  requested: ['executing', 'stale'],
+  executing: ['executing', 'done'],
+  done: [],
+  stale: [],
+}
+
+/** One rehearsed purge of a tenant: the exact list is in its pages, and its hash binds approval and execution to that list. */
+export interface PurgeRun {
+  readonly id: PurgeRunId
+  readonly tenant: TenantId
+  readonly state: PurgeRunState
+  /** Items are judged as of this instant, which is not in the future. */
+  readonly asOfMs: number
+  /** Lower-case hex SHA-256 over the canonical JSON lines of all items in their order (retention/plan-hash.ts). */
+  readonly planHash: string
+  readonly count: number
+  readonly pages: number
+  readonly plannedBy: PersonId
+  readonly plannedAtMs: number
+  /** The plan may be executed until then. */
+  readonly expiresAtMs: number
+  readonly approvedBy?: PersonId
+  readonly approval?: ApprovalId
+  readonly requestedBy?: PersonId
+  readonly endedAtMs?: number
+  /** So far: destroyed; left alone since it was held, early or changed when it was looked at again; failed and to be tried again. */
+  readonly destroyed: number
+  readonly spared: number
+  readonly failed: number
+  readonly version: number
+}
+
+/** One line of a plan. */
+export interface PurgeItem {
+  readonly document: DocumentId
+  readonly subject: SubjectId
+  /** What the decision was made on. */
+  readonly subjectVersion: number
+  readonly documentVersion: number
+  readonly ground: RetentionGround | 'erasure'
+  readonly basis: string
+  /** `YYYY-MM-DD`; of an erasure the day of its decision. */
+  readonly dueOn: string
+  readonly policyVersion: number
+  /** Absent until it was looked at again. */
+  readonly outcome?: PurgeOutcome
+}
+
+/** `destroyed` its certificate stands · `held` `early` `changed` `gone` spared, and why · `failed` to be tried again by a later run. */
+export type PurgeOutcome = 'destroyed' | 'held' | 'early' | 'changed' | 'gone' | 'failed'
+
+/** Items `n * itemsPerPage` and on of a run: the batch that is executed together, and the step that is resumed. */
+export interface PurgePage {
+  readonly tenant: TenantId
+  readonly run: PurgeRunId
+  /** From 0. */
+  readonly n: number
+  readonly state: 'planned' | 'done'
+  readonly items: readonly PurgeItem[]
+  readonly version: number
+}
+
+/** What is kept of a tenant's clock between runs. */
+export interface RetentionState {
+  readonly tenant: TenantId
+  /** Of the policy that `lookAtMs` of every closed subject was reckoned with. */
+  readonly policyVersion: number
+  /** A clock is trusted from here to 35 days later, where no other clock can be asked. */
+  readonly trustedMs: number
+  readonly version: number
+}
+
+export const purgeLimits = {
+  itemsPerPage: 256,
+  /** A plan that nobody executed by then is stale. */
+  planLivesMs: 24 * 3_600_000,
+  /** Failures of one document before it is left for a person. */
+  mostAttempts: 5,
+  /** How far the clock may be from the database's. */
+  clockSkewMs: 5 * 60_000,
+  /** How far beyond the last trusted time it may be where there is no database's. */
+  clockLeapMs: 35 * 86_400_000,
+} as const

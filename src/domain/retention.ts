@@ -1,0 +1,159 @@
+import { holdsDocument } from './hold.ts'
+import type { DocumentId } from './ids.ts'
+import type { PaperType } from './media.ts'
+import type { RetentionPolicy, RetentionRule } from './policy.ts'
+import { closedSince, deletionAskedSince, isWhollyHeld, type Subject } from './subject.ts'
+import type { Tenant } from './tenant.ts'
+
+/**
+ * Why a paper is kept until its day. `relationship` the account is open · `term` the promised years after closure · `floor`
+ * the law's least, after a request to be deleted or where the law outgrew the promise · `shred` nothing keeps it: destroyed
+ * before the answer to a request to be deleted is due.
+ */
+export type RetentionGround = 'relationship' | 'term' | 'floor' | 'shred'
+
+/** What the clock of the law says of one paper. */
+export interface Retention {
+  readonly ground: RetentionGround
+  /** Name of the legal basis in the tenant's policy. */
+  readonly basis: string
+  /** Version of the policy whose rule decided. */
+  readonly policyVersion: number
+  /** The first calendar day, `YYYY-MM-DD` in `zone`, on which it may be destroyed; absent while the account is open. */
+  readonly dueOn?: string
+  /** The first instant of that day. */
+  readonly dueAtMs?: number
+  readonly zone: string
+  /** Numbers of the subject's holds that keep it now, ascending. */
+  readonly heldBy: readonly number[]
+}
+
+interface Kept {
+  readonly id: DocumentId
+  readonly type: PaperType
+  readonly policyVersion: number
+}
+
+interface Term {
+  readonly ground: RetentionGround
+  readonly policy: RetentionPolicy
+  readonly rule: RetentionRule
+  readonly dueOn: Temporal.PlainDate
+  readonly dueAtMs: number
+}
+
+/**
+ * The clock of one paper. Of the versions from its own to today's the shortest promise counts, since what was promised is
+ * never taken back; never less than what today's law asks for. Undefined when a version it names is not known or has no rule
+ * for its type: then nothing may be destroyed, and somebody must look.
+ */
+export function retentionOf(tenant: Tenant, subject: Subject, document: Kept): Retention | undefined {
+  const heldBy = subject.holds.filter(hold => holdsDocument(hold, document.id)).map(({ n }) => n)
+  const versions = policiesSince(tenant, document.policyVersion)
+  const rules = versions.flatMap(policy => ruleIn(policy, document.type))
+  const today = rules.at(-1)
+  if (!today || rules.length !== versions.length) return undefined
+  const closedAtMs = closedSince(subject)
+  if (closedAtMs === undefined) {
+    const { basis } = today.rule
+    return { ground: 'relationship', basis, policyVersion: today.policy.version, zone: today.policy.zone, heldBy }
+  }
+  const { ground, policy, rule, dueOn, dueAtMs } = termOf(rules, subject, closedAtMs)
+  return {
+    ground,
+    basis: rule.basis,
+    policyVersion: policy.version,
+    dueOn: dueOn.toString(),
+    dueAtMs,
+    zone: policy.zone,
+    heldBy,
+  }
+}
+
+/** `due` at or after the first instant of its day and unheld; `unknown` where no rule is found. */
+export function judge(retention: Retention | undefined, nowMs: number): 'due' | 'held' | 'early' | 'unknown' {
+  if (!retention) return 'unknown'
+  if (retention.dueAtMs === undefined || nowMs < retention.dueAtMs) return 'early'
+  return retention.heldBy.length > 0 ? 'held' : 'due'
+}
+
+/**
+ * The earliest instant at which any paper that this tenant ever took could be due for this subject: a lower bound that needs
+ * no look at the papers. Undefined while nothing can become due without another event.
+ */
+export function earliestLookMs(tenant: Tenant, subject: Subject): number | undefined {
+  const closedAtMs = closedSince(subject)
+  if (closedAtMs === undefined || isWhollyHeld(subject)) return undefined
+  const due: number[] = []
+  for (const { version, rules } of tenant.policies.values()) {
+    for (const type of rules.keys()) {
+      const clocks = policiesSince(tenant, version).flatMap(policy => ruleIn(policy, type))
+      if (clocks.length > 0) due.push(termOf(clocks, subject, closedAtMs).dueAtMs)
+    }
+  }
+  return due.length === 0 ? undefined : Math.min(...due)
+}
+
+/** When the person who asked to be deleted has an answer at the latest; undefined while nothing is asked or the account is open. */
+export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | undefined {
+  const policy = tenant.policies.get(tenant.version)
+  const askedAtMs = deletionAskedSince(subject)
+  const closedAtMs = closedSince(subject)
+  if (!policy || askedAtMs === undefined || closedAtMs === undefined) return undefined
+  return startOf(dayOf(Math.max(askedAtMs, closedAtMs), policy.zone).add({ days: policy.deletion.answerDays }), policy.zone)
+}
+
+type Clock = { readonly policy: RetentionPolicy; readonly rule: RetentionRule }
+
+/** @param clocks the rule of each version in force since the paper came, ascending; at least one */
+function termOf(clocks: readonly Clock[], subject: Subject, closedAtMs: number): Term {
+  const promised = clocks.map(clock => promisedBy(clock, subject, closedAtMs)).reduce(earlier)
+  const law = clocks.reduce((_, clock) => clock)
+  if (law.rule.floorYears === 0) return promised
+  const floor = term('floor', law, yearsAfter(closedAtMs, law.policy.zone, law.rule.floorYears))
+  return floor.dueAtMs > promised.dueAtMs ? floor : promised
+}
+
+function promisedBy(clock: Clock, subject: Subject, closedAtMs: number): Term {
+  const { policy, rule } = clock
+  const full = term('term', clock, yearsAfter(closedAtMs, policy.zone, rule.years))
+  const askedAtMs = deletionAskedSince(subject)
+  if (askedAtMs === undefined) return full
+  const since = dayOf(Math.max(askedAtMs, closedAtMs), policy.zone)
+  const shred = term('shred', clock, since.add({ days: policy.deletion.shredAfterDays }))
+  if (rule.onDeletion === 'shred') return earlier(full, shred)
+  const floor = term('floor', clock, yearsAfter(closedAtMs, policy.zone, rule.floorYears))
+  // A floor that has passed keeps nothing: what is left is destroyed like papers without a basis.
+  return earlier(full, floor.dueAtMs >= shred.dueAtMs ? floor : shred)
+}
+
+/** The day after the anniversary: the whole of the last day is kept. The 29th of February has its anniversary on the 28th. */
+function yearsAfter(atMs: number, zone: string, years: number): Temporal.PlainDate {
+  return dayOf(atMs, zone).add({ years }).add({ days: 1 })
+}
+
+function term(ground: RetentionGround, { policy, rule }: Clock, dueOn: Temporal.PlainDate): Term {
+  return { ground, policy, rule, dueOn, dueAtMs: startOf(dueOn, policy.zone) }
+}
+
+const earlier = (one: Term, other: Term): Term => (other.dueAtMs < one.dueAtMs ? other : one)
+
+function dayOf(atMs: number, zone: string): Temporal.PlainDate {
+  return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(zone).toPlainDate()
+}
+
+/** The first instant of a day, which is not midnight where the clocks are put forward over it. */
+function startOf(day: Temporal.PlainDate, zone: string): number {
+  return day.toZonedDateTime(zone).epochMilliseconds
+}
+
+/** Versions from `version` to today's, ascending; empty when `version` itself is not known. */
+function policiesSince(tenant: Tenant, version: number): readonly RetentionPolicy[] {
+  if (!tenant.policies.has(version)) return []
+  return [...tenant.policies.values()].filter(policy => policy.version >= version).sort((a, b) => a.version - b.version)
+}
+
+function ruleIn(policy: RetentionPolicy, type: PaperType): readonly Clock[] {
+  const rule = policy.rules.get(type)
+  return rule ? [{ policy, rule }] : []
+}
