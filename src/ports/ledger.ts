@@ -1,9 +1,20 @@
 import type { Answer } from '../domain/answer.ts'
 import type { Approval, ApprovalState } from '../domain/approval.ts'
 import type { ApiKey } from '../domain/caller.ts'
+import type { DeniedToken, TokenName } from '../domain/denied-token.ts'
 import type { Document } from '../domain/document.ts'
+import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
-import type { ApprovalId, DocumentId, PersonId, PurgeRunId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type {
+  ApprovalId,
+  DocumentId,
+  PersonId,
+  PurgeRunId,
+  ReviewId,
+  SubjectId,
+  SubjectReference,
+  TenantId,
+} from '../domain/ids.ts'
 import type { PurgePage, PurgeRun, RetentionState } from '../domain/purge-run.ts'
 import type { Desk, Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
@@ -19,10 +30,12 @@ export type Change =
   | { readonly row: 'desk'; readonly expected: number; readonly put: Desk }
   | { readonly row: 'answer'; readonly expected: number; readonly put: Answer }
   | { readonly row: 'key'; readonly expected: number; readonly put: ApiKey }
+  | { readonly row: 'denied-token'; readonly expected: number; readonly put: DeniedToken }
   | { readonly row: 'run'; readonly expected: number; readonly put: PurgeRun }
   | { readonly row: 'page'; readonly expected: number; readonly put: PurgePage }
   | { readonly row: 'approval'; readonly expected: number; readonly put: Approval }
   | { readonly row: 'retention'; readonly expected: number; readonly put: RetentionState }
+  | { readonly row: 'epoch'; readonly expected: number; readonly put: Epoch }
   | {
       readonly row: 'subject'
       readonly expected: number
@@ -39,6 +52,11 @@ export type Change =
       readonly forget: { readonly tenant: TenantId; readonly id: DocumentId }
     }
   | { readonly row: 'answer'; readonly expected: number; readonly forget: { readonly key: string } }
+  | {
+      readonly row: 'denied-token'
+      readonly expected: number
+      readonly forget: { readonly tenant: TenantId; readonly id: string }
+    }
 
 /** Which change lost, and to what: a version that moved on, or a unique rule. */
 export type Committed =
@@ -74,6 +92,10 @@ export interface Ledger {
   /** Across tenants: the key names its tenant. */
   findApiKey(keyId: string): Promise<ApiKey | undefined>
   listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]>
+  /** The denial of this token and the one of all its subject's tokens, whichever there are; expired ones included. */
+  findDenials(tenant: TenantId, token: Omit<TokenName, 'issuedAtMs'>): Promise<readonly DeniedToken[]>
+  /** Denials of the tenant that ended before `asOfMs`, oldest first. */
+  listExpiredDenials(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly DeniedToken[]>
 
   /** Documents of one subject in the states `depositing`, `stored` and `purging`: what is still of them; ascending by id. */
   liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]>
@@ -98,7 +120,10 @@ export interface Ledger {
   /** How many documents were purged at or after `sinceMs`. */
   countPurged(tenant: TenantId, sinceMs: number): Promise<number>
   /** Answers that name this document, and those of the subject's events: what is erased with them. */
-  answersOf(tenant: TenantId, of: { readonly document: DocumentId } | { readonly subject: SubjectId }): Promise<readonly Answer[]>
+  answersOf(
+    tenant: TenantId,
+    of: { readonly document: DocumentId } | { readonly subject: SubjectId },
+  ): Promise<readonly Answer[]>
   findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined>
   /** Descending by id: the newest first, strictly before `after`. */
   listRuns(tenant: TenantId, page: Page<PurgeRunId>): Promise<readonly PurgeRun[]>
@@ -110,6 +135,9 @@ export interface Ledger {
   /** Ascending by id. */
   listApprovals(tenant: TenantId, state: ApprovalState, page: Page<ApprovalId>): Promise<readonly Approval[]>
   findRetentionState(tenant: TenantId): Promise<RetentionState | undefined>
+  findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined>
+  /** Every epoch the tenant ever had, a handful; ascending by name. */
+  listEpochs(tenant: TenantId): Promise<readonly Epoch[]>
   /** What another clock than this machine's says it is, where the store has one: epoch ms. */
   serverNowMs(): Promise<number | undefined>
 
