@@ -6,7 +6,7 @@ import type { CollectionName, LedgerRow } from './mongo-schema.ts'
 
 export type LedgerCollection = Extract<
   CollectionName,
-  'documents' | 'subjects' | 'reviews' | 'desks' | 'answers' | 'api_keys'
+  'documents' | 'subjects' | 'reviews' | 'desks' | 'answers' | 'api_keys' | 'epochs'
 >
 
 /** One conditional write; `where` names at most one row, by its id, its version and what else must hold of it. */
@@ -30,6 +30,7 @@ const collectionOf: Readonly<Record<Change['row'], LedgerCollection>> = {
   desk: 'desks',
   answer: 'answers',
   key: 'api_keys',
+  epoch: 'epochs',
 }
 
 /** Ids of rows are bound to their tenant, so that no filter can forget it. */
@@ -93,6 +94,8 @@ function rowOf({ row, put }: Extract<Change, { put: unknown }>): LedgerRow {
       return { ...core, _id: put.key, expiresMs: put.expiresAtMs }
     case 'key':
       return { ...core, _id: put.keyId }
+    case 'epoch':
+      return { ...core, _id: rowId(tenant, put.epoch) }
   }
 }
 

@@ -2,6 +2,7 @@ import { type ClientSession, type Model, trusted } from 'mongoose'
 import type { Answer } from '../domain/answer.ts'
 import type { ApiKey } from '../domain/caller.ts'
 import type { Document } from '../domain/document.ts'
+import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import type { Desk, Review } from '../domain/review.ts'
@@ -19,6 +20,8 @@ interface Listing {
 }
 
 const visible = trusted({ $in: ['stored', 'purging', 'purged'] })
+/** One a year for centuries. */
+const mostEpochs = 1_000
 const byId: Order = { _id: 1 }
 
 /** A step of a commit lost; thrown to undo the steps before it. */
@@ -85,6 +88,14 @@ export class MongoLedger implements Ledger {
 
   listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]> {
     return this.#all('api_keys', { tenant, _id: trusted({ $gt: page.after ?? '' }) }, page)
+  }
+
+  findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined> {
+    return this.#one('epochs', { _id: rowId(tenant, epoch), tenant })
+  }
+
+  listEpochs(tenant: TenantId): Promise<readonly Epoch[]> {
+    return this.#all('epochs', { _id: after(tenant, { limit: mostEpochs }) }, { limit: mostEpochs })
   }
 
   listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]> {

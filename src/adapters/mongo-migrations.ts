@@ -4,7 +4,7 @@ import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
 import { type CollectionName, indexesOf, modelOf } from './mongo-schema.ts'
 
 /** The form of the collections that this vault reads and writes; grows by one with each migration. */
-const currentVersion = 1
+const currentVersion = 2
 const oldestServer = 6
 
 interface MigrationRow {

@@ -113,6 +113,7 @@ const collections = {
     ],
   },
   api_keys: { fields: ledgerFields, indexes: [[{ tenant: 1, _id: 1 }, {}]] },
+  epochs: { fields: ledgerFields, indexes: [] },
   leases: { fields: { _id: String, holder: String, untilMs: Number, fence: Number }, indexes: [] },
   // Counted from the last spending, by the server's clock: every window is much shorter.
   spends: {

@@ -21,6 +21,7 @@ const tables = {
   desk: { name: 'desk', key: ['tenant', 'person'], columns: [] },
   answer: { name: 'answer', key: ['tenant', 'key'], columns: ['expires_ms'] },
   key: { name: 'api_key', key: ['tenant', 'key_id'], columns: [] },
+  epoch: { name: 'epoch', key: ['tenant', 'epoch'], columns: [] },
 } as const satisfies Record<Change['row'], Table>
 
 const whereKey = ({ key }: Table): string => `${key.map(name => `${name} = ?`).join(' AND ')} AND version = ?`
@@ -95,6 +96,8 @@ function keyOf({ row, put }: Extract<Change, { put: unknown }>): readonly SqlVal
       return [put.tenant, put.key]
     case 'key':
       return [put.tenant, put.keyId]
+    case 'epoch':
+      return [put.tenant, put.epoch]
   }
 }
 
@@ -111,6 +114,7 @@ function columnsOf({ row, put }: Extract<Change, { put: unknown }>): readonly Sq
       return [put.expiresAtMs]
     case 'desk':
     case 'key':
+    case 'epoch':
       return []
   }
 }
@@ -137,6 +141,7 @@ function perTable(sql: (table: Table) => string): Readonly<Record<Change['row'],
     desk: sql(tables.desk),
     answer: sql(tables.answer),
     key: sql(tables.key),
+    epoch: sql(tables.epoch),
   }
 }
 

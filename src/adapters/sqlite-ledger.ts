@@ -1,6 +1,7 @@
 import type { Answer } from '../domain/answer.ts'
 import type { ApiKey } from '../domain/caller.ts'
 import type { Document } from '../domain/document.ts'
+import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import type { Desk, Review } from '../domain/review.ts'
@@ -34,6 +35,8 @@ const sql = {
   everyAnswer: 'SELECT body FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?',
   apiKey: 'SELECT body FROM api_key WHERE key_id = ?',
   apiKeys: 'SELECT body FROM api_key WHERE tenant = ? AND key_id > ? ORDER BY key_id LIMIT ?',
+  epoch: 'SELECT body FROM epoch WHERE tenant = ? AND epoch = ?',
+  epochs: 'SELECT body FROM epoch WHERE tenant = ? ORDER BY epoch',
   namedBlobs: `SELECT DISTINCT blob_key FROM document
     WHERE blob_key IN (SELECT value FROM json_each(?)) AND blob_key IS NOT NULL`,
   documentVersion: 'SELECT version FROM document WHERE tenant = ? AND id = ?',
@@ -104,6 +107,14 @@ export class SqliteLedger implements Ledger {
 
   listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]> {
     return this.#all(sql.apiKeys, tenant, page.after ?? '', page.limit)
+  }
+
+  findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined> {
+    return this.#one(sql.epoch, tenant, epoch)
+  }
+
+  listEpochs(tenant: TenantId): Promise<readonly Epoch[]> {
+    return this.#all(sql.epochs, tenant)
   }
 
   listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]> {

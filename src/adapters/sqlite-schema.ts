@@ -101,6 +101,16 @@ CREATE TABLE lease (
 ) STRICT;
 `
 
+const epochs = `
+CREATE TABLE epoch (
+  tenant TEXT NOT NULL,
+  epoch TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, epoch)
+) STRICT;
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -110,6 +120,18 @@ CREATE TABLE wrapped_key (
   edks BLOB NOT NULL,
   created_ms INTEGER NOT NULL
 ) STRICT;
+`
+
+/** Rows by epoch, where a rewrap is on record, and the epochs that take no row any more. */
+const wrappedKeyEpochs = `
+ALTER TABLE wrapped_key ADD COLUMN rewrap_log TEXT;
+ALTER TABLE wrapped_key ADD COLUMN rewrap_index INTEGER CHECK ((rewrap_index IS NULL) = (rewrap_log IS NULL));
+CREATE INDEX wrapped_key_by_epoch ON wrapped_key (tenant, epoch, id);
+CREATE TABLE closed_epoch (
+  tenant TEXT NOT NULL,
+  epoch TEXT NOT NULL,
+  PRIMARY KEY (tenant, epoch)
+) STRICT, WITHOUT ROWID;
 `
 
 const budgets = `
@@ -124,7 +146,7 @@ CREATE INDEX spend_by_window ON spend (window_ms);
 
 export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
   trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
-  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger] },
-  'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys] },
+  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs] },
+  'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys, wrappedKeyEpochs] },
   budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
 }

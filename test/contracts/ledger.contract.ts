@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import type { Change, Committed, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { ledgerEpochsContract } from './ledger-epochs.contract.ts'
 import { ledgerFindersContract } from './ledger-finders.contract.ts'
 import { ledgerLeasesContract } from './ledger-leases.contract.ts'
 import {
@@ -292,6 +293,7 @@ export function ledgerContract(
     assert.deepEqual(await ledger.tenants(), ['only-answer', 'only-key', 't1', 't2', 't3'])
   })
 
+  ledgerEpochsContract(backing, open, skip)
   ledgerFindersContract(backing, open, skip)
   ledgerLeasesContract(backing, open, skip)
 }
