@@ -58,7 +58,10 @@ export function denialIdsFor({ issuer, subject, tokenId }: Omit<TokenName, 'issu
  * Whether one of these denials ends the token. `iat` has whole seconds of a clock that may be ahead of the vault's: a token
  * counts as issued before a denial unless it is surely from after it, so a subject's new tokens work some seconds later.
  */
-export function isDenied(denials: readonly DeniedToken[], { issuer, subject, tokenId, issuedAtMs }: TokenName): boolean {
+export function isDenied(
+  denials: readonly DeniedToken[],
+  { issuer, subject, tokenId, issuedAtMs }: TokenName,
+): boolean {
   return denials.some(
     denial =>
       denial.issuer === issuer &&

@@ -94,7 +94,14 @@ export interface Resource {
   /** False for an id that this tenant does not have, another tenant's included. */
   readonly known: boolean
   /** The code to refuse an unknown one with. */
-  readonly unknownCode?: 'document.unknown' | 'subject.unknown' | 'review.unknown' | 'caller.unknown' | 'hold.unknown' | 'purge.unknown' | 'approval.unknown'
+  readonly unknownCode?:
+    | 'document.unknown'
+    | 'subject.unknown'
+    | 'review.unknown'
+    | 'caller.unknown'
+    | 'hold.unknown'
+    | 'purge.unknown'
+    | 'approval.unknown'
   readonly own?: boolean
   readonly assigned?: boolean
   readonly due?: boolean

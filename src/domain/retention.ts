@@ -100,7 +100,10 @@ export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | 
   const askedAtMs = deletionAskedSince(subject)
   const closedAtMs = closedSince(subject)
   if (!policy || askedAtMs === undefined || closedAtMs === undefined) return undefined
-  return startOf(dayOf(Math.max(askedAtMs, closedAtMs), policy.zone).add({ days: policy.deletion.answerDays }), policy.zone)
+  return startOf(
+    dayOf(Math.max(askedAtMs, closedAtMs), policy.zone).add({ days: policy.deletion.answerDays }),
+    policy.zone,
+  )
 }
 
 type Clock = { readonly policy: RetentionPolicy; readonly rule: RetentionRule }

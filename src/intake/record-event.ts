@@ -2,7 +2,15 @@ import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import { earliestLookMs } from '../domain/retention.ts'
-import { applyEvent, contradiction, holdEvents, isHoldEvent, newSubject, type Subject, type SubjectEvent } from '../domain/subject.ts'
+import {
+  applyEvent,
+  contradiction,
+  holdEvents,
+  isHoldEvent,
+  newSubject,
+  type Subject,
+  type SubjectEvent,
+} from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { viewSubject } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'

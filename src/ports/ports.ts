@@ -1,6 +1,7 @@
 import type { Blobs } from './blobs.ts'
 import type { Budgets } from './budgets.ts'
 import type { Clock } from './clock.ts'
+import type { Destroyed } from './destroyed.ts'
 import type { Identity } from './identity.ts'
 import type { Images } from './images.ts'
 import type { Keyring } from './keyring.ts'
@@ -17,6 +18,7 @@ export interface Ports {
   readonly batches: TrailBatches
   readonly wrappedKeys: WrappedKeys
   readonly blobs: Blobs
+  readonly destroyed: Destroyed
   readonly keyring: Keyring
   readonly images: Images
   readonly pdfs: Pdfs

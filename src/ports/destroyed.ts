@@ -1,0 +1,25 @@
+import type { Grant } from '../domain/grant.ts'
+import type { DocumentId, MessageId, TenantId } from '../domain/ids.ts'
+
+/** One document that was given up, and the entry of the trail after which its key was destroyed. */
+export interface DestroyedMark {
+  readonly tenant: TenantId
+  readonly document: DocumentId
+  /** Names its wrapped key and its blob. */
+  readonly messageId: MessageId
+  readonly atMs: number
+  readonly intent: { readonly log: string; readonly index: number; readonly leafHash: string }
+}
+
+/**
+ * The list of what was destroyed, in a place that no backup of the vault restores: beside the key file, or in the anchor
+ * bucket. It is what a restored older backup is held against.
+ *
+ * @throws {VaultError} keys.unavailable - the list cannot be read or written; nothing may be destroyed
+ */
+export interface Destroyed {
+  /** Durable when it resolves, and before any key of these is destroyed; marks that are there already may stand twice. */
+  append(by: Grant, marks: readonly DestroyedMark[]): Promise<void>
+  /** Every mark, in no order. */
+  list(): AsyncIterable<DestroyedMark>
+}
