@@ -6,7 +6,7 @@ import type { CollectionName, LedgerRow } from './mongo-schema.ts'
 
 export type LedgerCollection = Extract<
   CollectionName,
-  'documents' | 'subjects' | 'reviews' | 'desks' | 'answers' | 'api_keys' | 'epochs'
+  'documents' | 'subjects' | 'reviews' | 'desks' | 'answers' | 'api_keys' | 'denied_tokens' | 'epochs'
 >
 
 /** One conditional write; `where` names at most one row, by its id, its version and what else must hold of it. */
@@ -30,6 +30,7 @@ const collectionOf: Readonly<Record<Change['row'], LedgerCollection>> = {
   desk: 'desks',
   answer: 'answers',
   key: 'api_keys',
+  'denied-token': 'denied_tokens',
   epoch: 'epochs',
 }
 
@@ -67,15 +68,15 @@ function stepForPut(change: Extract<Change, { put: unknown }>): Step {
 function stepForForget(change: Extract<Change, { forget: unknown }>, tenant: TenantId | undefined): Step {
   const { row, expected: version, forget } = change
   const where =
-    row === 'document'
-      ? { _id: rowId(forget.tenant, forget.id), version }
-      : { _id: forget.key, version, ...(tenant === undefined ? {} : { tenant }) }
+    'key' in forget
+      ? { _id: forget.key, version, ...(tenant === undefined ? {} : { tenant }) }
+      : { _id: rowId(forget.tenant, forget.id), version }
   return { collection: collectionOf[row], where, remove: true }
 }
 
 function tenantOf(change: Change): readonly TenantId[] {
   if ('put' in change) return [change.put.tenant]
-  return change.row === 'document' ? [change.forget.tenant] : []
+  return 'tenant' in change.forget ? [change.forget.tenant] : []
 }
 
 function rowOf({ row, put }: Extract<Change, { put: unknown }>): LedgerRow {
@@ -94,6 +95,8 @@ function rowOf({ row, put }: Extract<Change, { put: unknown }>): LedgerRow {
       return { ...core, _id: put.key, expiresMs: put.expiresAtMs }
     case 'key':
       return { ...core, _id: put.keyId }
+    case 'denied-token':
+      return { ...core, _id: rowId(tenant, put.id), expiresMs: put.expiresAtMs }
     case 'epoch':
       return { ...core, _id: rowId(tenant, put.epoch) }
   }

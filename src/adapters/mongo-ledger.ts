@@ -1,6 +1,7 @@
 import { type ClientSession, type Model, trusted } from 'mongoose'
 import type { Answer } from '../domain/answer.ts'
 import type { ApiKey } from '../domain/caller.ts'
+import { type DeniedToken, denialIdsFor, type TokenName } from '../domain/denied-token.ts'
 import type { Document } from '../domain/document.ts'
 import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
@@ -90,6 +91,16 @@ export class MongoLedger implements Ledger {
     return this.#all('api_keys', { tenant, _id: trusted({ $gt: page.after ?? '' }) }, page)
   }
 
+  findDenials(tenant: TenantId, token: Omit<TokenName, 'issuedAtMs'>): Promise<readonly DeniedToken[]> {
+    const ids = denialIdsFor(token).map(id => rowId(tenant, id))
+    return this.#all('denied_tokens', { _id: trusted({ $in: ids }), tenant }, { limit: ids.length })
+  }
+
+  listExpiredDenials(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly DeniedToken[]> {
+    const filter = { tenant, expiresMs: trusted({ $lt: asOfMs }) }
+    return this.#all('denied_tokens', filter, { limit, sort: { expiresMs: 1, _id: 1 } })
+  }
+
   findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined> {
     return this.#one('epochs', { _id: rowId(tenant, epoch), tenant })
   }
@@ -134,7 +145,9 @@ export class MongoLedger implements Ledger {
   }
 
   async tenants(): Promise<readonly TenantId[]> {
-    const hops = (['documents', 'subjects', 'reviews', 'desks'] as const).map(name => this.#tenantsByHops(name))
+    const hops = (['documents', 'subjects', 'reviews', 'desks', 'denied_tokens'] as const).map(name =>
+      this.#tenantsByHops(name),
+    )
     const listed = (['answers', 'api_keys'] as const).map(name =>
       this.#mongo.ask(session => this.#rows(name).distinct('tenant').session(session)),
     )

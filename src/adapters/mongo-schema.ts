@@ -47,6 +47,15 @@ export interface WrappedKeyRow {
   readonly epoch: string
   readonly edks: readonly { readonly provider: string; readonly info: Buffer; readonly blob: Buffer }[]
   readonly createdAtMs: number
+  readonly rewrapped?: { readonly log: string; readonly index: number }
+}
+
+/** An epoch that takes no wrapped key of this tenant any more. */
+export interface ClosedEpochRow {
+  /** `<tenant>/<epoch>`. */
+  readonly _id: string
+  readonly tenant: string
+  readonly epoch: string
 }
 
 export interface SpendRow {
@@ -113,6 +122,7 @@ const collections = {
     ],
   },
   api_keys: { fields: ledgerFields, indexes: [[{ tenant: 1, _id: 1 }, {}]] },
+  denied_tokens: { fields: ledgerFields, indexes: [[{ tenant: 1, expiresMs: 1, _id: 1 }, {}]] },
   epochs: { fields: ledgerFields, indexes: [] },
   leases: { fields: { _id: String, holder: String, untilMs: Number, fence: Number }, indexes: [] },
   // Counted from the last spending, by the server's clock: every window is much shorter.
@@ -148,13 +158,15 @@ const collections = {
       epoch: String,
       edks: [{ provider: String, info: Buffer, blob: Buffer, _id: false }],
       createdAtMs: Number,
+      rewrapped: { log: String, index: Number },
     },
-    indexes: [],
+    indexes: [[{ epoch: 1, tenant: 1, _id: 1 }, {}]],
   },
+  closed_epochs: { fields: { _id: String, tenant: String, epoch: String }, indexes: [] },
 } satisfies Record<string, { readonly fields: object; readonly indexes: readonly Index[] }>
 
 export type CollectionName = keyof typeof collections
-export const keyCollections: readonly CollectionName[] = ['wrapped_keys']
+export const keyCollections: readonly CollectionName[] = ['wrapped_keys', 'closed_epochs']
 export const mainCollections = (Object.keys(collections) as CollectionName[]).filter(
   name => !keyCollections.includes(name),
 )

@@ -21,6 +21,7 @@ const tables = {
   desk: { name: 'desk', key: ['tenant', 'person'], columns: [] },
   answer: { name: 'answer', key: ['tenant', 'key'], columns: ['expires_ms'] },
   key: { name: 'api_key', key: ['tenant', 'key_id'], columns: [] },
+  'denied-token': { name: 'denied_token', key: ['tenant', 'id'], columns: ['expires_ms'] },
   epoch: { name: 'epoch', key: ['tenant', 'epoch'], columns: [] },
 } as const satisfies Record<Change['row'], Table>
 
@@ -44,7 +45,7 @@ const documentUpdates = new Map(
   ]),
 )
 
-const forgetDocument = `DELETE FROM document WHERE ${whereKey(tables.document)}`
+const deletes = perTable(table => `DELETE FROM ${table.name} WHERE ${whereKey(table)}`)
 const forgetAnswer = 'DELETE FROM answer WHERE key = ? AND version = ? AND tenant = coalesce(?, tenant)'
 
 /**
@@ -75,13 +76,13 @@ function stepForPut(change: Extract<Change, { put: unknown }>): Step {
 
 function stepForForget(change: Extract<Change, { forget: unknown }>, tenant: TenantId | null): Step {
   const { row, expected, forget } = change
-  if (row === 'document') return { sql: forgetDocument, params: [forget.tenant, forget.id, expected], changes: 1 }
-  return { sql: forgetAnswer, params: [forget.key, expected, tenant], changes: 1 }
+  if ('key' in forget) return { sql: forgetAnswer, params: [forget.key, expected, tenant], changes: 1 }
+  return { sql: deletes[row], params: [forget.tenant, forget.id, expected], changes: 1 }
 }
 
 function tenantOf(change: Change): readonly TenantId[] {
   if ('put' in change) return [change.put.tenant]
-  return change.row === 'document' ? [change.forget.tenant] : []
+  return 'tenant' in change.forget ? [change.forget.tenant] : []
 }
 
 function keyOf({ row, put }: Extract<Change, { put: unknown }>): readonly SqlValue[] {
@@ -89,6 +90,7 @@ function keyOf({ row, put }: Extract<Change, { put: unknown }>): readonly SqlVal
     case 'document':
     case 'subject':
     case 'review':
+    case 'denied-token':
       return [put.tenant, put.id]
     case 'desk':
       return [put.tenant, put.person]
@@ -111,6 +113,7 @@ function columnsOf({ row, put }: Extract<Change, { put: unknown }>): readonly Sq
     case 'review':
       return [put.document, put.state]
     case 'answer':
+    case 'denied-token':
       return [put.expiresAtMs]
     case 'desk':
     case 'key':
@@ -141,6 +144,7 @@ function perTable(sql: (table: Table) => string): Readonly<Record<Change['row'],
     desk: sql(tables.desk),
     answer: sql(tables.answer),
     key: sql(tables.key),
+    'denied-token': sql(tables['denied-token']),
     epoch: sql(tables.epoch),
   }
 }

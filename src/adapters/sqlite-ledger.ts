@@ -1,5 +1,6 @@
 import type { Answer } from '../domain/answer.ts'
 import type { ApiKey } from '../domain/caller.ts'
+import { type DeniedToken, denialIdsFor, type TokenName } from '../domain/denied-token.ts'
 import type { Document } from '../domain/document.ts'
 import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
@@ -35,6 +36,8 @@ const sql = {
   everyAnswer: 'SELECT body FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?',
   apiKey: 'SELECT body FROM api_key WHERE key_id = ?',
   apiKeys: 'SELECT body FROM api_key WHERE tenant = ? AND key_id > ? ORDER BY key_id LIMIT ?',
+  denials: 'SELECT body FROM denied_token WHERE tenant = ? AND id IN (?, ?) ORDER BY id',
+  expiredDenials: 'SELECT body FROM denied_token WHERE tenant = ? AND expires_ms < ? ORDER BY expires_ms, id LIMIT ?',
   epoch: 'SELECT body FROM epoch WHERE tenant = ? AND epoch = ?',
   epochs: 'SELECT body FROM epoch WHERE tenant = ? ORDER BY epoch',
   namedBlobs: `SELECT DISTINCT blob_key FROM document
@@ -49,7 +52,7 @@ const sql = {
   dropLease: "UPDATE lease SET holder = '', until_ms = 0 WHERE name = ? AND holder = ?",
 } as const
 
-const tenantTables = ['document', 'subject', 'review', 'desk', 'answer', 'api_key'] as const
+const tenantTables = ['document', 'subject', 'review', 'desk', 'answer', 'api_key', 'denied_token'] as const
 /** Hops from tenant to tenant along each table's index: a plain DISTINCT would walk every row. */
 const tenants = `SELECT tenant FROM (${tenantTables.map(hopsIn).join(' UNION ')}) ORDER BY tenant`
 
@@ -107,6 +110,14 @@ export class SqliteLedger implements Ledger {
 
   listApiKeys(tenant: TenantId, page: Page<string>): Promise<readonly ApiKey[]> {
     return this.#all(sql.apiKeys, tenant, page.after ?? '', page.limit)
+  }
+
+  findDenials(tenant: TenantId, token: Omit<TokenName, 'issuedAtMs'>): Promise<readonly DeniedToken[]> {
+    return this.#all(sql.denials, tenant, ...denialIdsFor(token))
+  }
+
+  listExpiredDenials(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly DeniedToken[]> {
+    return this.#all(sql.expiredDenials, tenant, asOfMs, limit)
   }
 
   findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined> {

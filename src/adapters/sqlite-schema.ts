@@ -111,6 +111,19 @@ CREATE TABLE epoch (
 ) STRICT;
 `
 
+/** Which tokens of an issuer are without force before their time. */
+const deniedTokens = `
+CREATE TABLE denied_token (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX denied_token_by_expiry ON denied_token (tenant, expires_ms, id);
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -126,7 +139,7 @@ CREATE TABLE wrapped_key (
 const wrappedKeyEpochs = `
 ALTER TABLE wrapped_key ADD COLUMN rewrap_log TEXT;
 ALTER TABLE wrapped_key ADD COLUMN rewrap_index INTEGER CHECK ((rewrap_index IS NULL) = (rewrap_log IS NULL));
-CREATE INDEX wrapped_key_by_epoch ON wrapped_key (tenant, epoch, id);
+CREATE INDEX wrapped_key_by_epoch ON wrapped_key (epoch, tenant, id);
 CREATE TABLE closed_epoch (
   tenant TEXT NOT NULL,
   epoch TEXT NOT NULL,
@@ -146,7 +159,7 @@ CREATE INDEX spend_by_window ON spend (window_ms);
 
 export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
   trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
-  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs] },
+  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs, deniedTokens] },
   'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys, wrappedKeyEpochs] },
   budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
 }

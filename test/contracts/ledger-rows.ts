@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Answer } from '../../src/domain/answer.ts'
 import type { ApiKey } from '../../src/domain/caller.ts'
+import { type DeniedToken, denialIdOf } from '../../src/domain/denied-token.ts'
 import {
   type AbandonedDocument,
   blobKeyOf,
@@ -150,4 +151,17 @@ export function anApiKey(over: Partial<ApiKey> = {}): ApiKey {
     version: 1,
     ...over,
   }
+}
+
+export function aDenial(over: Partial<Omit<DeniedToken, 'id'>> = {}): DeniedToken {
+  const row = {
+    tenant: here,
+    issuer: 'https://login.example/realm',
+    subject: randomUUID(),
+    deniedAtMs: 1_000,
+    expiresAtMs: 10_000,
+    version: 1,
+    ...over,
+  }
+  return { ...row, id: denialIdOf(row.issuer, row.subject, row.tokenId) }
 }

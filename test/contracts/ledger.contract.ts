@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import type { Change, Committed, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { ledgerDenialsContract } from './ledger-denials.contract.ts'
 import { ledgerEpochsContract } from './ledger-epochs.contract.ts'
 import { ledgerFindersContract } from './ledger-finders.contract.ts'
 import { ledgerLeasesContract } from './ledger-leases.contract.ts'
@@ -295,5 +296,6 @@ export function ledgerContract(
 
   ledgerEpochsContract(backing, open, skip)
   ledgerFindersContract(backing, open, skip)
+  ledgerDenialsContract(backing, open, skip)
   ledgerLeasesContract(backing, open, skip)
 }
