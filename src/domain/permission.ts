@@ -1,5 +1,6 @@
 import type { Caller, Reason } from './caller.ts'
 import type { ErrorCode } from './errors.ts'
+import { areTwoPersons } from './person.ts'
 import { type Role, roles } from './role.ts'
 import type { Tenant } from './tenant.ts'
 
@@ -190,7 +191,7 @@ function judgeCell(
     case 'ticket':
       return tenant?.support.rendition === 'masked' && reason.case ? granted('all') : refused('tenant.rule')
     case 'second':
-      return second && isSecondPerson(caller, second, action, tenant) ? granted('all') : refused('role.second-person')
+      return second && mayStandBeside(caller, second, action, tenant) ? granted('all') : refused('role.second-person')
     case 'due':
       return resource.due ? granted('due') : refused('role.not-allowed')
     case 'event':
@@ -207,7 +208,12 @@ function judgeCell(
  * or with a second person (`second`): an assignment, a ticket or an event is a claim of the first caller and lends the
  * second no right.
  */
-function isSecondPerson(caller: Caller, second: Caller, action: Action, tenant: Tenant | undefined): boolean {
+export function mayStandBeside(
+  caller: Pick<Caller, 'id' | 'kind' | 'tenant'>,
+  second: Caller,
+  action: Action,
+  tenant: Tenant | undefined,
+): boolean {
   const row: Row = matrix[action]
   return (
     second.id !== caller.id &&

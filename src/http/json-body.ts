@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express'
 import { VaultError } from '../domain/errors.ts'
 import { limits } from '../domain/media.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
 import { declaredLength, watchBody } from './body-watch.ts'
 import type { DoorTimeouts } from './door.ts'
-import { parseStrictJson } from './strict-json.ts'
 
 const jsonType = /^application\/json(?: *; *charset="?utf-8"?)?$/i
 

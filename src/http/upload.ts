@@ -2,9 +2,9 @@ import type { Request, Response } from 'express'
 import type { FileFilterCallback, StorageEngine } from 'multer'
 import { VaultError } from '../domain/errors.ts'
 import { limits } from '../domain/media.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
 import { declaredLength, watchBody } from './body-watch.ts'
 import type { Door } from './door.ts'
-import { parseStrictJson } from './strict-json.ts'
 import type { Lease } from './upload-memory.ts'
 
 /** An upload whose `meta` is read and judged, and whose file is still on the wire. */

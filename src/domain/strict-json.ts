@@ -1,4 +1,4 @@
-import { VaultError } from '../domain/errors.ts'
+import { VaultError } from './errors.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 

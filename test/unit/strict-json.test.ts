@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import test from 'node:test'
 import fc from 'fast-check'
 import { VaultError } from '../../src/domain/errors.ts'
-import { parseStrictJson } from '../../src/http/strict-json.ts'
+import { parseStrictJson } from '../../src/domain/strict-json.ts'
 
 const refused = (code: string) => (error: unknown) => error instanceof VaultError && error.code === code
 
