@@ -158,7 +158,7 @@ const collections = {
       epoch: String,
       edks: [{ provider: String, info: Buffer, blob: Buffer, _id: false }],
       createdAtMs: Number,
-      rewrapped: { log: String, index: Number },
+      rewrapped: Schema.Types.Mixed,
     },
     indexes: [[{ epoch: 1, tenant: 1, _id: 1 }, {}]],
   },

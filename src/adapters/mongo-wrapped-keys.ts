@@ -1,9 +1,10 @@
 import { type Model, trusted } from 'mongoose'
+import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
-import type { EncryptedDataKey, WrappedKey, WrappedKeys } from '../ports/wrapped-keys.ts'
+import type { EncryptedDataKey, Rewrapped, WrappedKey, WrappedKeys } from '../ports/wrapped-keys.ts'
 import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
-import { modelOf, type WrappedKeyRow } from './mongo-schema.ts'
+import { type ClosedEpochRow, modelOf, type WrappedKeyRow } from './mongo-schema.ts'
 
 const found = { lean: true, maxTimeMS: 2_000 } as const
 
@@ -15,21 +16,32 @@ const found = { lean: true, maxTimeMS: 2_000 } as const
 export class MongoWrappedKeys implements WrappedKeys {
   readonly #mongo: MongoConnection
   readonly #keys: Model<WrappedKeyRow>
+  readonly #closed: Model<ClosedEpochRow>
 
   constructor(mongo: MongoConnection) {
     this.#mongo = mongo
     this.#keys = modelOf(mongo.connection, 'wrapped_keys')
+    this.#closed = modelOf(mongo.connection, 'closed_epochs')
   }
 
-  async put(_by: Grant, { id, tenant, document, epoch, edks, createdAtMs }: WrappedKey): Promise<'stored' | 'exists'> {
-    const row = { _id: id, tenant, document, epoch, edks: rowsOf(edks), createdAtMs }
+  /**
+   * The row first, then the look whether its epoch is closed: whoever closes it and then lists what is under it finds the row,
+   * or this look finds the closing.
+   */
+  async put(_by: Grant, key: WrappedKey): Promise<'stored' | 'exists'> {
+    const { id, edks, ...rest } = key
+    const row = { _id: id, ...rest, edks: rowsOf(edks) }
     try {
       await this.#mongo.ask(session => this.#keys.insertOne(row, { session }))
-      return 'stored'
     } catch (error) {
       if (isDuplicate(error)) return 'exists'
       throw error
     }
+    const filter = { _id: closedId(key.epoch, key.tenant) }
+    const closed = await this.#mongo.ask(session => this.#closed.findOne(filter, undefined, { ...found, session }))
+    if (!closed) return 'stored'
+    await this.#mongo.ask(session => this.#keys.deleteOne({ _id: id, epoch: key.epoch }, { session }))
+    throw new VaultError('keys.unavailable', { detail: 'epoch.closed', retryAfterSeconds: 1 })
   }
 
   async get(id: string): Promise<WrappedKey | undefined> {
@@ -37,15 +49,10 @@ export class MongoWrappedKeys implements WrappedKeys {
     return row ? keyOf(row) : undefined
   }
 
-  async replace(
-    _by: Grant,
-    id: string,
-    expectedEpoch: string,
-    epoch: string,
-    edks: readonly EncryptedDataKey[],
-  ): Promise<boolean> {
+  async replace(_by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean> {
+    const $set = { ...next, edks: rowsOf(next.edks) }
     const { matchedCount } = await this.#mongo.ask(session =>
-      this.#keys.updateOne({ _id: id, epoch: expectedEpoch }, { $set: { epoch, edks: rowsOf(edks) } }, { session }),
+      this.#keys.updateOne({ _id: id, epoch: expectedEpoch }, { $set }, { session }),
     )
     return matchedCount === 1
   }
@@ -62,13 +69,41 @@ export class MongoWrappedKeys implements WrappedKeys {
     )
     return rows.map(keyOf)
   }
+
+  async listUnder(
+    epoch: string,
+    tenant: TenantId,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly WrappedKey[]> {
+    const filter = { epoch, tenant, _id: trusted({ $gt: page.after ?? '' }) }
+    const rows = await this.#mongo.ask(session =>
+      this.#keys.find(filter, undefined, { ...found, session, sort: { _id: 1 }, limit: page.limit }),
+    )
+    return rows.map(keyOf)
+  }
+
+  countUnder(epoch: string, tenant?: TenantId): Promise<number> {
+    const filter = tenant === undefined ? { epoch } : { epoch, tenant }
+    return this.#mongo.ask(session => this.#keys.countDocuments(filter, { session, maxTimeMS: 2_000 }))
+  }
+
+  async closeEpoch(_by: Grant, epoch: string, tenant: TenantId): Promise<void> {
+    const row = { _id: closedId(epoch, tenant), epoch, tenant }
+    try {
+      await this.#mongo.ask(session => this.#closed.insertOne(row, { session }))
+    } catch (error) {
+      if (!isDuplicate(error)) throw error
+    }
+  }
 }
+
+const closedId = (epoch: string, tenant: TenantId): string => `${tenant}/${epoch}`
 
 function rowsOf(edks: readonly EncryptedDataKey[]): WrappedKeyRow['edks'] {
   return edks.map(({ provider, info, blob }) => ({ provider, info: Buffer.from(info), blob: Buffer.from(blob) }))
 }
 
-function keyOf({ _id: id, tenant, document, epoch, edks, createdAtMs }: WrappedKeyRow): WrappedKey {
+function keyOf({ _id: id, tenant, document, epoch, edks, createdAtMs, rewrapped }: WrappedKeyRow): WrappedKey {
   return {
     id,
     tenant: tenant as TenantId,
@@ -80,5 +115,6 @@ function keyOf({ _id: id, tenant, document, epoch, edks, createdAtMs }: WrappedK
       blob: new Uint8Array(blob),
     })),
     createdAtMs,
+    ...(rewrapped ? { rewrapped: { log: rewrapped.log, index: rewrapped.index } } : {}),
   }
 }

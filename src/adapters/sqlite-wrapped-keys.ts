@@ -1,14 +1,19 @@
+import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
-import type { EncryptedDataKey, WrappedKey, WrappedKeys } from '../ports/wrapped-keys.ts'
+import type { EncryptedDataKey, Rewrapped, WrappedKey, WrappedKeys } from '../ports/wrapped-keys.ts'
 import type { SqliteThread, SqlRow } from './sqlite-thread.ts'
 
-const columns = 'id, tenant, document, epoch, edks, created_ms'
-const insert = `INSERT INTO wrapped_key (${columns}) VALUES (?, ?, ?, ?, ?, ?)`
+const columns = 'id, tenant, document, epoch, edks, created_ms, rewrap_log, rewrap_index'
+const insert = `INSERT INTO wrapped_key (${columns}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+  WHERE NOT EXISTS (SELECT 1 FROM closed_epoch WHERE tenant = ?2 AND epoch = ?4)`
 const find = `SELECT ${columns} FROM wrapped_key WHERE id = ?`
-const replace = 'UPDATE wrapped_key SET epoch = ?, edks = ? WHERE id = ? AND epoch = ?'
+const replace = `UPDATE wrapped_key SET epoch = ?, edks = ?, rewrap_log = ?, rewrap_index = ? WHERE id = ? AND epoch = ?`
 const destroy = 'DELETE FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?))'
 const list = `SELECT ${columns} FROM wrapped_key WHERE id > ? ORDER BY id LIMIT ?`
+const listUnder = `SELECT ${columns} FROM wrapped_key WHERE epoch = ? AND tenant = ? AND id > ? ORDER BY id LIMIT ?`
+const countUnder = 'SELECT count(*) AS n FROM wrapped_key WHERE epoch = ?'
+const closeEpoch = 'INSERT OR IGNORE INTO closed_epoch (tenant, epoch) VALUES (?, ?)'
 
 /**
  * Wrapped data keys in `wrapped-keys.sqlite`, which overwrites what it deletes (`secure_delete`). The write-ahead log still
@@ -22,10 +27,13 @@ export class SqliteWrappedKeys implements WrappedKeys {
   }
 
   async put(_by: Grant, key: WrappedKey): Promise<'stored' | 'exists'> {
-    const { id, tenant, document, epoch, edks, createdAtMs } = key
-    const params = [id, tenant, document, epoch, packEdks(edks), createdAtMs]
-    const written = await this.#thread.write('wrapped-keys', [{ sql: insert, params }])
-    return written.done ? 'stored' : 'exists'
+    const { id, tenant, document, epoch, edks, createdAtMs, rewrapped } = key
+    const place = [rewrapped?.log ?? null, rewrapped?.index ?? null]
+    const params = [id, tenant, document, epoch, packEdks(edks), createdAtMs, ...place]
+    const written = await this.#thread.write('wrapped-keys', [{ sql: insert, params, changes: 1 }])
+    if (written.done) return 'stored'
+    if (written.rule !== 'changes') return 'exists'
+    throw new VaultError('keys.unavailable', { detail: 'epoch.closed', retryAfterSeconds: 1 })
   }
 
   async get(id: string): Promise<WrappedKey | undefined> {
@@ -33,14 +41,9 @@ export class SqliteWrappedKeys implements WrappedKeys {
     return row && keyOf(row)
   }
 
-  async replace(
-    _by: Grant,
-    id: string,
-    expectedEpoch: string,
-    epoch: string,
-    edks: readonly EncryptedDataKey[],
-  ): Promise<boolean> {
-    const params = [epoch, packEdks(edks), id, expectedEpoch]
+  async replace(_by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean> {
+    const { epoch, edks, rewrapped } = next
+    const params = [epoch, packEdks(edks), rewrapped.log, rewrapped.index, id, expectedEpoch]
     const written = await this.#thread.write('wrapped-keys', [{ sql: replace, params, changes: 1 }])
     return written.done
   }
@@ -54,6 +57,27 @@ export class SqliteWrappedKeys implements WrappedKeys {
   async list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]> {
     return (await this.#thread.read('wrapped-keys', list, [page.after ?? '', page.limit])).map(keyOf)
   }
+
+  async listUnder(
+    epoch: string,
+    tenant: TenantId,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly WrappedKey[]> {
+    const params = [epoch, tenant, page.after ?? '', page.limit]
+    return (await this.#thread.read('wrapped-keys', listUnder, params)).map(keyOf)
+  }
+
+  async countUnder(epoch: string, tenant?: TenantId): Promise<number> {
+    const [row] =
+      tenant === undefined
+        ? await this.#thread.read('wrapped-keys', countUnder, [epoch])
+        : await this.#thread.read('wrapped-keys', `${countUnder} AND tenant = ?`, [epoch, tenant])
+    return row?.n as number
+  }
+
+  async closeEpoch(_by: Grant, epoch: string, tenant: TenantId): Promise<void> {
+    await this.#thread.write('wrapped-keys', [{ sql: closeEpoch, params: [tenant, epoch] }])
+  }
 }
 
 function keyOf(row: SqlRow): WrappedKey {
@@ -64,6 +88,9 @@ function keyOf(row: SqlRow): WrappedKey {
     epoch: row.epoch as string,
     edks: unpackEdks(row.edks as Uint8Array),
     createdAtMs: row.created_ms as number,
+    ...(row.rewrap_log === null
+      ? {}
+      : { rewrapped: { log: row.rewrap_log as string, index: row.rewrap_index as number } }),
   }
 }
 

@@ -19,7 +19,12 @@ export interface WrappedKey {
   readonly epoch: string
   readonly edks: readonly EncryptedDataKey[]
   readonly createdAtMs: number
+  /** Where the entry stands that tells what it was wrapped anew to; absent while it is as it was stored. */
+  readonly rewrapped?: { readonly log: string; readonly index: number }
 }
+
+/** What a row becomes when its data key is wrapped anew. */
+export type Rewrapped = Pick<WrappedKey, 'epoch' | 'edks'> & Required<Pick<WrappedKey, 'rewrapped'>>
 
 /**
  * Wrapped data keys, in a store of their own: destroying a row is the erasure.
@@ -28,19 +33,29 @@ export interface WrappedKey {
  * @throws {VaultError} storage.full - no room for a write
  */
 export interface WrappedKeys {
-  /** Once each: 'exists' leaves the row that is there. Durable when it resolves. */
+  /**
+   * Once each: 'exists' leaves the row that is there. Durable when it resolves.
+   * @throws {VaultError} keys.unavailable - with the detail `epoch.closed`: this epoch takes no row any more
+   */
   put(by: Grant, key: WrappedKey): Promise<'stored' | 'exists'>
   get(id: string): Promise<WrappedKey | undefined>
-  /** One conditional replacement of edks and epoch of a row that is there under `expectedEpoch`; never inserts. */
-  replace(
-    by: Grant,
-    id: string,
-    expectedEpoch: string,
-    epoch: string,
-    edks: readonly EncryptedDataKey[],
-  ): Promise<boolean>
+  /** One conditional replacement of a row that is there under `expectedEpoch`; never inserts. */
+  replace(by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean>
   /** Resolves when the bytes of these rows are gone from every file of the store; absent ids are success. */
   destroy(by: Grant, ids: readonly string[]): Promise<void>
   /** Ascending by id, strictly after `after`; across tenants, for `check` and the sweep of orphans. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]>
+  /** Rows of one tenant under one epoch, ascending by id, strictly after `after`; costs nothing for the others. */
+  listUnder(
+    epoch: string,
+    tenant: TenantId,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<readonly WrappedKey[]>
+  /** How many rows are under the epoch: of one tenant, or of all. */
+  countUnder(epoch: string, tenant?: TenantId): Promise<number>
+  /**
+   * From then on `put` refuses this epoch for this tenant, in every process; may be repeated. A `put` that was under way either
+   * fails or has left its row where `listUnder` finds it. `replace` is not refused.
+   */
+  closeEpoch(by: Grant, epoch: string, tenant: TenantId): Promise<void>
 }

@@ -10,7 +10,7 @@ import { freshMongo, mongoNeeds } from '../support/mongo-database.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { aDocument, anAnswer, anApiKey, aReview, aSubject, here, stored } from './ledger-rows.ts'
 import { aBatch } from './trail-batches.contract.ts'
-import { aWrappedKey } from './wrapped-keys.contract.ts'
+import { anew, aWrappedKey } from './wrapped-keys.contract.ts'
 
 const { skip } = mongoNeeds
 
@@ -81,7 +81,10 @@ async function useAll(t: TestContext): Promise<readonly Sent[]> {
   await keys.put(rawGrant, wrapped)
   await keys.put(rawGrant, wrapped)
   await keys.get(wrapped.id)
-  await keys.replace(rawGrant, wrapped.id, 'e1', 'e2', wrapped.edks)
+  await keys.replace(rawGrant, wrapped.id, 'e1', anew('e2', wrapped.edks))
+  await keys.listUnder('e2', here, page)
+  await keys.countUnder('e2')
+  await keys.closeEpoch(rawGrant, 'e1', here)
   await keys.list(page)
   await keys.destroy(rawGrant, [wrapped.id])
   await budgets.spend('a', 0, 1, 1)

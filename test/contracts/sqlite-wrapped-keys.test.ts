@@ -7,7 +7,7 @@ import { SqliteWrappedKeys } from '../../src/adapters/sqlite-wrapped-keys.ts'
 import type { WrappedKey } from '../../src/ports/wrapped-keys.ts'
 import { freshSqlite } from '../support/fresh-sqlite.ts'
 import { rawGrant } from '../support/raw-grant.ts'
-import { aWrappedKey, plainBytes, wrappedKeysContract } from './wrapped-keys.contract.ts'
+import { anew, aWrappedKey, plainBytes, wrappedKeysContract } from './wrapped-keys.contract.ts'
 
 wrappedKeysContract('sqlite', async t => new SqliteWrappedKeys((await freshSqlite(t)).thread))
 
@@ -50,7 +50,7 @@ test('whatever was put, replaced and destroyed in whatever order, only what live
         if (end === 'kept') continue
         dead.push(...blobsOf(key))
         if (end === 'destroyed') doomed.push(key.id)
-        else assert.ok(await keys.replace(rawGrant, key.id, 'e1', 'e2', keyOfSize(64).edks))
+        else assert.ok(await keys.replace(rawGrant, key.id, 'e1', anew('e2', keyOfSize(64).edks)))
       }
       await keys.destroy(rawGrant, doomed)
       const files = await filesOf(folder)

@@ -2,19 +2,26 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import type { TenantId } from '../../src/domain/ids.ts'
-import type { WrappedKey, WrappedKeys } from '../../src/ports/wrapped-keys.ts'
+import type { EncryptedDataKey, Rewrapped, WrappedKey, WrappedKeys } from '../../src/ports/wrapped-keys.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { refused } from '../support/refused.ts'
+
+const tenant = 'acme' as TenantId
 
 export function aWrappedKey(over: Partial<WrappedKey> = {}): WrappedKey {
   return {
     id: `doc/${randomBytes(32).toString('hex')}`,
-    tenant: 'acme' as TenantId,
+    tenant,
     document: 'd-1',
     epoch: 'e1',
     edks: [{ provider: 'vault-keyfile', info: plainBytes(36), blob: plainBytes(60) }],
     createdAtMs: 1_790_000_000_000,
     ...over,
   }
+}
+
+export function anew(epoch: string, edks: readonly EncryptedDataKey[]): Rewrapped {
+  return { epoch, edks, rewrapped: { log: 'acme/2026', index: 7 } }
 }
 
 /** Random, and no Buffer, so that deep equality compares bytes and not classes. */
@@ -70,22 +77,29 @@ export function wrappedKeysContract(
     assert.deepEqual(await keys.get(id), racers[results.indexOf('stored')])
   })
 
-  promise('a replacement changes epoch and encrypted keys alone, and only under the expected epoch', async keys => {
-    const key = aWrappedKey()
-    await keys.put(rawGrant, key)
-    const { edks } = aWrappedKey()
-    assert.equal(await keys.replace(rawGrant, key.id, 'e0', 'e2', edks), false)
-    assert.deepEqual(await keys.get(key.id), key)
-    assert.equal(await keys.replace(rawGrant, key.id, 'e1', 'e2', edks), true)
-    assert.deepEqual(await keys.get(key.id), { ...key, epoch: 'e2', edks })
-    assert.equal(await keys.replace(rawGrant, key.id, 'e1', 'e2', edks), false, 'a repetition finds the epoch moved on')
-  })
+  promise(
+    'a replacement changes epoch, encrypted keys and the place of its entry alone, and only under the expected epoch',
+    async keys => {
+      const key = aWrappedKey()
+      await keys.put(rawGrant, key)
+      const { edks } = aWrappedKey()
+      assert.equal(await keys.replace(rawGrant, key.id, 'e0', anew('e2', edks)), false)
+      assert.deepEqual(await keys.get(key.id), key)
+      assert.equal(await keys.replace(rawGrant, key.id, 'e1', anew('e2', edks)), true)
+      assert.deepEqual(await keys.get(key.id), { ...key, ...anew('e2', edks) })
+      assert.equal(
+        await keys.replace(rawGrant, key.id, 'e1', anew('e2', edks)),
+        false,
+        'a repetition finds the epoch moved on',
+      )
+    },
+  )
 
   promise('a replacement never inserts, so nothing that was destroyed comes back by it', async keys => {
     const key = aWrappedKey()
     await keys.put(rawGrant, key)
     await keys.destroy(rawGrant, [key.id])
-    assert.equal(await keys.replace(rawGrant, key.id, 'e1', 'e2', key.edks), false)
+    assert.equal(await keys.replace(rawGrant, key.id, 'e1', anew('e2', key.edks)), false)
     assert.equal(await keys.get(key.id), undefined)
   })
 
@@ -93,7 +107,7 @@ export function wrappedKeysContract(
     const key = aWrappedKey()
     await keys.put(rawGrant, key)
     const epochs = ['e2', 'e3', 'e4', 'e5']
-    const results = await Promise.all(epochs.map(epoch => keys.replace(rawGrant, key.id, 'e1', epoch, key.edks)))
+    const results = await Promise.all(epochs.map(epoch => keys.replace(rawGrant, key.id, 'e1', anew(epoch, key.edks))))
     assert.equal(results.filter(Boolean).length, 1)
     assert.equal((await keys.get(key.id))?.epoch, epochs[results.indexOf(true)])
   })
@@ -133,5 +147,55 @@ export function wrappedKeysContract(
       seen,
       all.toSorted((a, b) => (a.id < b.id ? -1 : 1)),
     )
+  })
+
+  promise(
+    'rows of one tenant under one epoch are listed and counted, and move over with each replacement',
+    async keys => {
+      const ours = Array.from({ length: 5 }, () => aWrappedKey()).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+      const foreign = aWrappedKey({ tenant: 'other' as TenantId })
+      const newer = aWrappedKey({ epoch: 'e2' })
+      await Promise.all([...ours, foreign, newer].map(key => keys.put(rawGrant, key)))
+      const first = await keys.listUnder('e1', tenant, { limit: 2 })
+      const rest = await keys.listUnder('e1', tenant, { after: first.at(-1)?.id ?? '', limit: 9 })
+      assert.deepEqual([...first, ...rest], ours)
+      assert.deepEqual([await keys.countUnder('e1', tenant), await keys.countUnder('e1')], [5, 6])
+      const [moved, gone] = ours
+      assert.ok(moved && gone)
+      assert.ok(await keys.replace(rawGrant, moved.id, 'e1', anew('e2', moved.edks)))
+      await keys.destroy(rawGrant, [gone.id])
+      assert.deepEqual(await keys.listUnder('e1', tenant, { limit: 9 }), ours.slice(2))
+      assert.deepEqual([await keys.countUnder('e1', tenant), await keys.countUnder('e2', tenant)], [3, 2])
+      assert.deepEqual([await keys.countUnder('e3'), await keys.listUnder('e3', tenant, { limit: 9 })], [0, []])
+    },
+  )
+
+  promise(
+    'an epoch that was closed takes no row of that tenant, and what is there can still be replaced',
+    async keys => {
+      const before = aWrappedKey()
+      await keys.put(rawGrant, before)
+      await keys.closeEpoch(rawGrant, 'e1', tenant)
+      await keys.closeEpoch(rawGrant, 'e1', tenant)
+      const late = aWrappedKey()
+      const { facts } = await refused(keys.put(rawGrant, late), 'keys.unavailable')
+      assert.equal(facts.detail, 'epoch.closed')
+      assert.equal(await keys.get(late.id), undefined)
+      assert.equal(await keys.put(rawGrant, aWrappedKey({ tenant: 'other' as TenantId })), 'stored')
+      assert.equal(await keys.put(rawGrant, aWrappedKey({ epoch: 'e2' })), 'stored')
+      assert.deepEqual(await keys.get(before.id), before)
+      assert.ok(await keys.replace(rawGrant, before.id, 'e1', anew('e2', before.edks)))
+    },
+  )
+
+  promise('of rows that were put while their epoch was closed none is overlooked', async keys => {
+    const racers = Array.from({ length: 24 }, () => aWrappedKey())
+    const puts = racers.map(key => keys.put(rawGrant, key))
+    await keys.closeEpoch(rawGrant, 'e1', tenant)
+    const seen = new Set((await keys.listUnder('e1', tenant, { limit: 99 })).map(({ id }) => id))
+    const ends = await Promise.allSettled(puts)
+    for (const [at, end] of ends.entries()) {
+      if (end.status === 'fulfilled') assert.ok(seen.has(racers[at]?.id ?? ''), `row ${at} was acknowledged`)
+    }
   })
 }

@@ -111,7 +111,7 @@ export const damagesToKeys: Readonly<Record<string, Damage>> = {
 function strayKey(site: DamageSite, victims: Victims, chance: Seeded, key: string): readonly Finding[] {
   const document = chance.uuid()
   site.keys
-    .prepare('INSERT INTO wrapped_key VALUES (?, ?, ?, ?, ?, ?)')
+    .prepare('INSERT INTO wrapped_key VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)')
     .run(key, 'jnetot', document, 'docs/1', site.edks(victims.plain()), Date.now())
   return [{ code: key.startsWith('doc/') ? 'key.orphan' : 'key.foreign-name', tenant: 'jnetot', document, key }]
 }
