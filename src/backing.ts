@@ -4,6 +4,7 @@ import type { Config, EmbeddedConfig, ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
 import type { Finding } from './domain/finding.ts'
 import type { TenantId } from './domain/ids.ts'
+import { type ProcessRole, processRoles } from './domain/process-role.ts'
 import type { Tenant } from './domain/tenant.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Log } from './ports/log.ts'
@@ -23,6 +24,8 @@ export interface BackingOptions {
   readonly clock?: Clock
   /** Lines on standard error when absent. */
   readonly log?: Log
+  /** What the process is for; everything when absent, only reading when none. What none of them needs is not opened. */
+  readonly roles?: readonly ProcessRole[]
 }
 
 /**
@@ -74,7 +77,7 @@ async function openProduction(config: ProductionConfig, options: BackingOptions)
   const commonLoading = Promise.all([loadCommon(), loadTenants(config)])
   void Promise.allSettled([commonLoading])
   const { openProductionStores } = await import('./production-stores.ts')
-  const stores = await openProductionStores(config, stack)
+  const stores = await openProductionStores(config, stack, options.roles ?? processRoles)
   const [common, tenants] = await commonLoading
   return bundle(common, stores, tenants, config, options, stack)
 }
@@ -106,7 +109,8 @@ function bundle(
     },
     tenants,
     warm: async () => {
-      await Promise.allSettled([images.warm(), pdfs.warm()])
+      const { roles = processRoles } = options
+      if (roles.includes('intake')) await Promise.allSettled([images.warm(), pdfs.warm()])
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }

@@ -1,15 +1,17 @@
 import { randomBytes } from 'node:crypto'
 import { type BackingOptions, openBacking } from './backing.ts'
 import type { Config } from './config.ts'
+import { processRoles } from './domain/process-role.ts'
 import { Denials } from './guards/denials.ts'
 import { gate } from './guards/gate.ts'
+import { narrow } from './guards/narrow.ts'
 import { Trail } from './guards/trail.ts'
 import type { Vault } from './guards/vault.ts'
 import type { Ports } from './ports/ports.ts'
 
 /** A vault that verbs can be called on. Dispose of it to close everything below it. */
 export interface OpenVault extends AsyncDisposable {
-  /** Every effect of its ports is behind the gate. */
+  /** Every effect of its ports is behind the gate, and those that no role of the process holds are not there. */
   readonly vault: Vault
   /** The same ports below the gate, for tests that damage what lies there. */
   readonly ports: Ports
@@ -31,7 +33,7 @@ export async function openVault(config: Config, options: BackingOptions = {}): P
   // Closed first: what is under way is still answered by the stores below.
   const trail = stack.use(new Trail({ batches, clock, log, instance }))
   const vault: Vault = {
-    ...gate(ports),
+    ...gate(narrow(ports, options.roles ?? processRoles)),
     trail,
     tenants,
     denials: new Denials(),

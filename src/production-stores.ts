@@ -10,6 +10,8 @@ import { MongoWrappedKeys } from './adapters/mongo-wrapped-keys.ts'
 import { openS3Blobs } from './adapters/s3-blobs.ts'
 import type { ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
+import type { ProcessRole } from './domain/process-role.ts'
+import type { Keyring } from './ports/keyring.ts'
 import type { Ports } from './ports/ports.ts'
 
 export type Stores = Pick<Ports, 'ledger' | 'batches' | 'wrappedKeys' | 'budgets' | 'blobs' | 'keyring'>
@@ -18,13 +20,18 @@ export type Stores = Pick<Ports, 'ledger' | 'batches' | 'wrappedKeys' | 'budgets
  * Opens MongoDB, S3 and KMS. Each is asked once, so that a setting that cannot work ends the start.
  *
  * @param stack closes what was opened, also when another part fails
+ * @param roles whose needs decide what is opened: a process that neither takes papers in nor shows any asks nothing of KMS
  * @throws {VaultError} config.invalid - a secret's file, the door file, or the form of a database; problems in words
  * @throws {VaultError} ledger.unavailable, keys.unavailable, blobs.unavailable - what does not answer
  */
-export async function openProductionStores(config: ProductionConfig, stack: AsyncDisposableStack): Promise<Stores> {
+export async function openProductionStores(
+  config: ProductionConfig,
+  stack: AsyncDisposableStack,
+  roles: readonly ProcessRole[],
+): Promise<Stores> {
   const [databases, ring, bucket] = await Promise.allSettled([
     openDatabases(config, stack),
-    openRing(config, stack),
+    openRing(config, stack, roles),
     openBucket(config, stack),
   ])
   const { main, keys } = resultOf(databases)
@@ -83,11 +90,28 @@ async function openDatabases(
   return { main, keys }
 }
 
-async function openRing({ kms }: ProductionConfig, stack: AsyncDisposableStack) {
+async function openRing(
+  { kms }: ProductionConfig,
+  stack: AsyncDisposableStack,
+  roles: readonly ProcessRole[],
+): Promise<Keyring> {
+  const may = [
+    ...(roles.includes('intake') ? (['make'] as const) : []),
+    ...(roles.includes('access') ? (['open'] as const) : []),
+  ]
+  if (may.length === 0) return noKeyring()
   const { documentsKey: documents, formerDocumentsKeys: formerDocuments, blindIndexKey: blindIndex, doorFile } = kms
   return stack.use(
-    await openKmsKeyring({ ...placeOf(kms), keys: { documents, formerDocuments, blindIndex }, doorFile }),
+    await openKmsKeyring({ ...placeOf(kms), keys: { documents, formerDocuments, blindIndex }, doorFile, may }),
   )
+}
+
+/** Stands where a process has no business with keys. */
+function noKeyring(): Keyring {
+  const withheld = (): never => {
+    throw new VaultError('effect.withheld', { detail: 'keyring' })
+  }
+  return new Proxy({} as Keyring, { get: (_, name) => (name === 'then' ? undefined : withheld) })
 }
 
 async function openBucket({ s3 }: ProductionConfig, stack: AsyncDisposableStack) {

@@ -26,8 +26,10 @@ export interface KmsKeys {
 
 export interface KmsKeyringOptions extends KmsPlace {
   readonly keys: KmsKeys
-  /** See kms-door.ts. */
-  readonly doorFile: string
+  /** See kms-door.ts. A ring without it knows no caller. */
+  readonly doorFile?: string
+  /** What it may do with the documents' keys; both when absent. `ready` asks for nothing else. */
+  readonly may?: readonly ('make' | 'open')[]
 }
 
 const provider = 'aws-kms'
@@ -42,21 +44,23 @@ const probe: KeyContext = { fmt: '1', purpose: 'document' }
  * `aws-kms`, info = UTF-8 of the exact key ARN, blob = CiphertextBlob; the epoch is that ARN. Only keys that this ring was
  * given open anything: a wrapped key that names another is refused before KMS is asked.
  *
- * Rights: `GenerateDataKey`, `Decrypt` and `DescribeKey` on the documents' keys, `GenerateMac` on the blind index's,
- * `Decrypt` on the door's.
+ * Rights: `DescribeKey` on the documents' keys, `GenerateDataKey` to make, `Decrypt` to open; `GenerateMac` on the blind
+ * index's to make; `Decrypt` on the door's.
  */
 export class KmsKeyring implements Keyring, AsyncDisposable {
   readonly #client: KMSClient
   readonly #keys: KmsKeys
-  readonly #door: KeyObject
+  readonly #door: KeyObject | undefined
+  readonly #may: readonly ('make' | 'open')[]
   /** ARNs, as KMS itself named them. */
   #opening: ReadonlySet<string> = new Set()
   #readyUntilMs = 0
 
   /** Use `openKmsKeyring`. */
-  constructor(client: KMSClient, keys: KmsKeys, door: KeyObject) {
+  constructor(client: KMSClient, { keys, may }: KmsKeyringOptions, door: KeyObject | undefined) {
     this.#client = client
     this.#keys = keys
+    this.#may = may ?? ['make', 'open']
     this.#door = door
   }
 
@@ -69,7 +73,10 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
   }
 
   async mac(purpose: 'door' | 'blind-index', message: Uint8Array): Promise<Uint8Array> {
-    if (purpose === 'door') return createHmac('sha256', this.#door).update(message).digest()
+    if (purpose === 'door') {
+      if (!this.#door) throw new VaultError('keys.unavailable')
+      return createHmac('sha256', this.#door).update(message).digest()
+    }
     if (message.byteLength > maxMacBytes) throw new VaultError('keys.refused')
     const command = new GenerateMacCommand({
       KeyId: this.#keys.blindIndex,
@@ -81,16 +88,26 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     return new Uint8Array(Mac)
   }
 
-  /** Makes a data key and opens it, or trusts one that was a few seconds ago; any failure since then ends that trust. */
+  /**
+   * Makes a data key and opens it, or what of the two it may, or trusts one that was a few seconds ago; any failure since then
+   * ends that trust. One that may only open has nothing to try it on, so it asks whether the key is in use.
+   */
   async ready(): Promise<void> {
     if (performance.now() < this.#readyUntilMs) return
+    if (this.#may.includes('make')) await this.#tryOut()
+    else await this.#requireInUse()
+    this.#readyUntilMs = performance.now() + readyForMs
+  }
+
+  async #tryOut(): Promise<void> {
     const { plaintextKey, edks } = await this.#make(probe)
-    const opened = await this.#openAny(edks, probe).catch(unavailable)
+    const opened = this.#may.includes('open')
+      ? await this.#openAny(edks, probe).catch(unavailable)
+      : plaintextKey.slice()
     const isSame = Buffer.compare(plaintextKey, opened) === 0
     plaintextKey.fill(0)
     opened.fill(0)
     if (!isSame) throw new VaultError('keys.unavailable')
-    this.#readyUntilMs = performance.now() + readyForMs
   }
 
   /** Learns which keys may open. @throws {VaultError} keys.unavailable - one of them cannot be looked up */
@@ -158,11 +175,21 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     return this.#opening.has(arn) ? arn : undefined
   }
 
+  async #requireInUse(): Promise<void> {
+    const { KeyState } = await this.#factsOf(this.#keys.documents)
+    if (KeyState !== 'Enabled') throw new VaultError('keys.unavailable')
+  }
+
   async #arnOf(name: string): Promise<string> {
+    return (await this.#factsOf(name)).Arn
+  }
+
+  async #factsOf(name: string) {
     const command = new DescribeKeyCommand({ KeyId: name })
     const { KeyMetadata } = await this.#ask(options => this.#client.send(command, options)).catch(unavailable)
-    if (KeyMetadata?.Arn === undefined) throw new VaultError('keys.unavailable')
-    return KeyMetadata.Arn
+    const { Arn, KeyState } = KeyMetadata ?? {}
+    if (Arn === undefined) throw new VaultError('keys.unavailable')
+    return { Arn, KeyState }
   }
 
   async #ask<Answer>(call: (options: { abortSignal: AbortSignal }) => Promise<Answer>): Promise<Answer> {
@@ -184,7 +211,9 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
 export async function openKmsKeyring(options: KmsKeyringOptions): Promise<KmsKeyring> {
   const client = newKmsClient(options)
   try {
-    const ring = new KmsKeyring(client, options.keys, await openDoorFile(client, options.doorFile))
+    const { doorFile } = options
+    const door = doorFile === undefined ? undefined : await openDoorFile(client, doorFile)
+    const ring = new KmsKeyring(client, options, door)
     await ring.learnKeys()
     return ring
   } catch (error) {

@@ -25,7 +25,7 @@ export const callerBootstrap: Command = {
     const config = readConfig()
     if (config.backing === 'embedded')
       throw new UsageError('An embedded vault makes its first keys at its first start.')
-    await using open = await openHere(config, '`caller bootstrap`')
+    await using open = await openHere(config, '`caller bootstrap`', ['access'])
     const { vault } = open
     const fence = await vault.ledger.takeLease('bootstrap', vault.instance, vault.clock.nowMs(), leaseMs)
     if (fence === undefined) {

@@ -100,7 +100,7 @@ async function act(
   const key = await readSecretLine(keyFile)
   const secondFile = files['second-key-file']
   const secondKey = secondFile === undefined ? undefined : await readSecretLine(secondFile)
-  const reached = await reachVault(readConfig())
+  const reached = await reachVault(readConfig(), ['access'])
   if ('runningAt' in reached) {
     if (there === 'list') return listThere(reached.runningAt, key)
     return printAnswer(await askRunning(reached.runningAt, { ...there, key, secondKey }))

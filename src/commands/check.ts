@@ -46,7 +46,7 @@ async function* inspect(config: Config, counts: Counts, quick: boolean): AsyncGe
     if (fatal.has(finding.code)) isReadable = false
   }
   if (!isReadable) return
-  const reached = await reachVault(config)
+  const reached = await reachVault(config, [])
   if ('runningAt' in reached) {
     throw new VaultError('ledger.unavailable', {
       detail: `a vault is running on this data folder at ${reached.runningAt}; stop it, then check`,

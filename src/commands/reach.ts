@@ -5,6 +5,7 @@ import { type OpenVault, openVault } from '../compose.ts'
 import type { Config } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
+import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import { complain, type ExitCode, exit, print } from './command.ts'
 import { findServing } from './serving.ts'
@@ -13,16 +14,20 @@ import { findServing } from './serving.ts'
  * Opens the vault for one command, or says where the one that holds the data folder is running. On the production backing
  * nobody holds anything: a command is one more process beside the others.
  *
+ * @param roles what the command has the rights of; none for one that only reads
  * @returns the vault, or where the running one can be reached
  * @throws {VaultError} ledger.unavailable - there is no vault, or another command holds it
  */
-export async function reachVault(config: Config): Promise<OpenVault | { readonly runningAt: string }> {
-  if (config.backing === 'production') return openVault({ ...config, logLevel: 'error' })
+export async function reachVault(
+  config: Config,
+  roles: readonly ProcessRole[],
+): Promise<OpenVault | { readonly runningAt: string }> {
+  if (config.backing === 'production') return openVault({ ...config, logLevel: 'error' }, { roles })
   if (!existsSync(join(config.dataDir, 'ledger.sqlite'))) {
     throw new VaultError('ledger.unavailable', { detail: 'the data folder holds no vault: start it once with `serve`' })
   }
   try {
-    return await openVault({ ...config, logLevel: 'error' })
+    return await openVault({ ...config, logLevel: 'error' }, { roles })
   } catch (error) {
     const serving = isHeldByAnother(error) ? await findServing(config.dataDir) : undefined
     if (!serving) throw error
@@ -34,8 +39,8 @@ export async function reachVault(config: Config): Promise<OpenVault | { readonly
  * Opens the vault of the data folder for a command that works beside no other.
  * @throws {VaultError} ledger.unavailable - there is no vault, or one is running: in words
  */
-export async function openHere(config: Config, command: string): Promise<OpenVault> {
-  const reached = await reachVault(config)
+export async function openHere(config: Config, command: string, roles: readonly ProcessRole[]): Promise<OpenVault> {
+  const reached = await reachVault(config, roles)
   if (!('runningAt' in reached)) return reached
   throw new VaultError('ledger.unavailable', {
     detail: `a vault is running on this data folder: stop it for ${command}`,

@@ -9,13 +9,14 @@ import { type Config, type EmbeddedConfig, readConfig, shareCompiledCode } from 
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId } from '../domain/ids.ts'
+import { type ProcessRole, processRoles } from '../domain/process-role.ts'
 import { observe } from '../guards/admit.ts'
 import { closePending } from '../guards/late-outcomes.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { OpenDoor } from '../http/server.ts'
 import type { Runner } from '../jobs/runner.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
-import { type Command, complain, type ExitCode, exit, print } from './command.ts'
+import { type Command, complain, type ExitCode, exit, print, UsageError } from './command.ts'
 import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
 import { announce, withdraw } from './serving.ts'
 import { exitOnDefect, stopSignal } from './signals.ts'
@@ -25,25 +26,38 @@ const stopWithinMs = 10_000
 export const serve: Command = {
   summary: 'run the vault until SIGTERM or SIGINT',
   help: [
-    'Usage: serve',
+    'Usage: serve [--as intake|access|jobs]…',
     '',
     'Opens the data folder and the key file, making both at the first start (or MongoDB, S3 and KMS, which `migrate`,',
     '`keys init` and `caller bootstrap` have prepared), listens, and prints',
     '`listening on http://<host>:<port>` once it answers. Logs go to standard error. SIGTERM and SIGINT end it',
     'within 10 s (exit code 0); a second one ends it at once. Settings come from the environment: see `help`.',
+    '  --as <roles>  what this process is for, several with commas or by repeating; everything when absent. It opens, holds',
+    '                and serves what these roles need, and nothing else: intake takes papers and events in and opens none,',
+    '                access opens them and can neither make nor destroy one, jobs destroys and has no key.',
   ].join('\n'),
   async run(args) {
-    parseArgs({ args: [...args], options: {}, strict: true })
+    const options = { as: { type: 'string', multiple: true } } as const
+    const { values } = parseArgs({ args: [...args], options, strict: true })
+    const roles = values.as === undefined ? processRoles : rolesFrom(values.as)
     const config = readConfig()
     const compiled = getCompileCacheDir()
     if (compiled !== undefined) shareCompiledCode(dirname(compiled))
-    return runUntilStopped(config)
+    return runUntilStopped(config, roles)
   },
 }
 
-async function runUntilStopped(config: Config): Promise<ExitCode> {
+/** In the order of the table, each once. */
+function rolesFrom(named: readonly string[]): readonly ProcessRole[] {
+  const asked = named.flatMap(one => one.split(','))
+  const isRole = (name: string): boolean => processRoles.some(role => role === name)
+  if (!asked.every(isRole)) throw new UsageError(`--as must name some of ${processRoles.join(', ')}.`)
+  return processRoles.filter(role => asked.includes(role))
+}
+
+async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): Promise<ExitCode> {
   const stopping = stopSignal()
-  const opening = openVault(config)
+  const opening = openVault(config, { roles })
   // Loading keeps this thread busy, so it begins a turn later, when the stores' own threads and connections are under way.
   const doorModule = setImmediate().then(() => import('../http/server.ts'))
   void Promise.allSettled([doorModule])
@@ -51,14 +65,14 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   const { vault } = open
   exitOnDefect(vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
-  await record(vault, 'instance.start')
+  await record(vault, 'instance.start', roles)
   const { openDoor } = await doorModule
-  const door = await listen(() => openVaultDoor(openDoor, vault, config))
+  const door = await listen(() => openVaultDoor(openDoor, vault, config, roles))
   if (config.backing === 'embedded') await announce(config.dataDir, { url: door.url, pid: process.pid })
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
-  const runner = await startAllJobs(vault)
+  const runner = await startJobsOf(vault, roles)
   void open.warm().then(() => flushCompileCache())
 
   const signal = await stopping
@@ -67,7 +81,7 @@ async function runUntilStopped(config: Config): Promise<ExitCode> {
   await Promise.all([door.stop(), runner.stop()])
   if (config.backing === 'embedded') await withdraw(config.dataDir)
   await closePending(vault)
-  await leaveOnRecord(vault)
+  await leaveOnRecord(vault, roles)
   vault.log.info('stopped')
   return exit.ok
 }
@@ -76,17 +90,18 @@ async function openVaultDoor(
   openDoor: typeof import('../http/server.ts').openDoor,
   vault: Vault,
   config: Config,
+  roles: readonly ProcessRole[],
 ): Promise<OpenDoor> {
   const { host, port, metricsPort, uploadBudgetBytes, maxConnections } = config
   const version = await versionOfProject()
   const metrics = metricsPort === undefined ? {} : { metricsPort }
-  return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, version })
+  return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, roles, version })
 }
 
 /** Loaded once the vault answers: the first of them is due seconds later. */
-async function startAllJobs(vault: Vault): Promise<Runner> {
-  const [{ startJobs }, { allJobs }] = await Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
-  return startJobs(vault, allJobs())
+async function startJobsOf(vault: Vault, roles: readonly ProcessRole[]): Promise<Runner> {
+  const [{ startJobs }, { jobsOf }] = await Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
+  return startJobs(vault, jobsOf(roles))
 }
 
 async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {
@@ -116,7 +131,11 @@ function showFirstKeys(made: readonly FirstKey[], path: string): void {
   for (const { tenant, role, key } of made) print(`  ${tenant.padEnd(14)} ${role.padEnd(16)} ${key}`)
 }
 
-async function record(vault: Vault, action: 'instance.start' | 'instance.stop'): Promise<void> {
+async function record(
+  vault: Vault,
+  action: 'instance.start' | 'instance.stop',
+  as: readonly ProcessRole[],
+): Promise<void> {
   const caller: Caller = {
     kind: 'service',
     id: 'vault' as PersonId,
@@ -126,14 +145,14 @@ async function record(vault: Vault, action: 'instance.start' | 'instance.stop'):
     credential: 'process',
     requestId: `process-${vault.instance}`,
   }
-  await observe(vault, caller, { action, resource: { known: true }, detail: { node: process.versions.node } })
+  await observe(vault, caller, { action, resource: { known: true }, detail: { node: process.versions.node, as } })
 }
 
 /** The stop itself must not fail on a trail that cannot be written: what is lost is the stop's own entry, and it is logged. */
-async function leaveOnRecord(vault: Vault): Promise<void> {
+async function leaveOnRecord(vault: Vault, roles: readonly ProcessRole[]): Promise<void> {
   try {
     await countRefusals(vault, true)
-    await record(vault, 'instance.stop')
+    await record(vault, 'instance.stop', roles)
   } catch (error) {
     vault.log.error('stop not on record', { code: error instanceof VaultError ? error.code : 'unexpected' })
   }

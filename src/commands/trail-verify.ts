@@ -17,7 +17,7 @@ export const trailVerify: Command = {
   async run(args) {
     const options = { owner: { type: 'string' }, json: { type: 'boolean', default: false } } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
-    await using open = await openHere(readConfig(), '`trail verify`')
+    await using open = await openHere(readConfig(), '`trail verify`', [])
     const reports = await verifyLogs(open.vault.batches, values.owner === undefined ? {} : { owner: values.owner })
     if (values.json) print(JSON.stringify(reports, undefined, 2))
     else for (const report of reports) describe(report)

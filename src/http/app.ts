@@ -12,10 +12,12 @@ import { asVaultError, causeOf, sendProblem } from './problem.ts'
 import { refuseOnRecord } from './refusals.ts'
 import type { Route } from './route.ts'
 import { requireJudged } from './routes.ts'
+import { isServed, knowsCallers, requireServed } from './served-by.ts'
 
 /** The whole way of a request, in this order. */
 export function makeApp(door: Door, routes: readonly Route[]): Express {
   requireJudged(routes)
+  requireServed(routes)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -72,9 +74,21 @@ function mount(app: Express, door: Door, path: string, routes: readonly Route[])
   const at = app.route(path.replaceAll(/\{(\w+)\}/g, ':$1'))
   const allowed = routes.flatMap(({ method }) => (method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]))
   for (const route of routes) {
-    at[route.method]('action' in route ? dispatch(door, route) : dispatchPublic(door, route))
+    at[route.method](isServed(route, door.roles) ? served(door, route) : misdirected(route))
   }
   at.all((req, res) => refuse(door, req, res, new VaultError('request.method-not-allowed', { allowed })))
+}
+
+function served(door: Door, route: Route): RequestHandler {
+  return 'action' in route ? dispatch(door, route) : dispatchPublic(door, route)
+}
+
+/** Said of a table that everybody may read, before anything of the request is looked at: whoever serves the route judges it. */
+function misdirected(route: Route): RequestHandler {
+  return (_req, res) => {
+    exchangeOf(res).route = route.path
+    throw new VaultError('request.misdirected')
+  }
 }
 
 function nothingHere(door: Door): RequestHandler {
@@ -84,6 +98,8 @@ function nothingHere(door: Door): RequestHandler {
 /** Below /v1 nobody learns what is there without a credential, and who has one leaves a record. */
 async function refuse(door: Door, req: Request, res: Response, refusal: VaultError): Promise<never> {
   if (!req.path.startsWith('/v1/')) throw refusal
+  // Without a right to the door's secret no credential can be told from another.
+  if (!knowsCallers(door.roles)) throw new VaultError('request.misdirected')
   const exchange = exchangeOf(res)
   const caller = await authenticate(door.vault, req, exchange.requestId)
   exchange.caller = caller

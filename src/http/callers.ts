@@ -33,14 +33,14 @@ export const addCallerRoute = guarded({
   summary: 'Make an API key; a second person stands beside',
   description:
     'The key is in this answer and nowhere else. A repeated request makes another key, so no key is replayed.',
-  headers: ['Vault-Second-Authorization'],
+  headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   body: { json: newCaller },
   answers: { 201: { description: 'The key, once.', schema: addedCaller } },
-  refusals: ['role.second-person', 'caller.exists'],
-  handle: async ({ vault }, { caller, second, body }) => ({
+  refusals: ['role.second-person', 'approval.unknown', 'approval.pending', 'approval.ended', 'approval.other', 'caller.exists'],
+  handle: async ({ vault }, { caller, beside, body }) => ({
     kind: 'json',
     status: 201,
-    body: await addCaller(vault, caller, { ...body, ...(second ? { second } : {}) }),
+    body: await addCaller(vault, caller, { ...body, ...beside }),
   }),
 })
 
@@ -51,11 +51,11 @@ export const revokeCallerRoute = guarded({
   action: 'caller.manage',
   summary: 'End an API key, from its next request on; a second person stands beside',
   params: z.strictObject({ keyId }),
-  headers: ['Vault-Second-Authorization'],
+  headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   answers: { 200: { description: 'It is revoked.', schema: callerView } },
-  refusals: ['role.second-person', 'caller.unknown', 'ledger.conflict'],
-  handle: async ({ vault }, { caller, second, params }) => ({
+  refusals: ['role.second-person', 'approval.unknown', 'approval.pending', 'approval.ended', 'approval.other', 'caller.unknown', 'ledger.conflict'],
+  handle: async ({ vault }, { caller, beside, params }) => ({
     kind: 'json',
-    body: await revokeCaller(vault, caller, { keyId: params.keyId, ...(second ? { second } : {}) }),
+    body: await revokeCaller(vault, caller, { keyId: params.keyId, ...beside }),
   }),
 })

@@ -20,7 +20,7 @@ export const openDocumentRoute = guarded({
       .transform(value => value ?? 'original')
       .meta({ description: 'Only original is offered today.' }),
   }),
-  headers: ['Vault-Purpose', 'Vault-Case', 'Range', 'If-Range', 'If-None-Match'],
+  headers: ['Vault-Purpose', 'Vault-Case', 'Vault-Second-Authorization', 'Vault-Approval', 'Range', 'If-Range', 'If-None-Match'],
   answers: {
     200: { description: 'The whole paper.', bytes: true, headers: ['ETag', 'Vault-Receipt'] },
     206: { description: 'The range asked for.', bytes: true, headers: ['ETag', 'Content-Range', 'Vault-Receipt'] },
@@ -32,6 +32,10 @@ export const openDocumentRoute = guarded({
     'document.restricted',
     'role.not-assigned',
     'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
     'purpose.missing',
     'purpose.not-allowed',
     'case.missing',
@@ -41,14 +45,16 @@ export const openDocumentRoute = guarded({
     'keys.unavailable',
     'blobs.unavailable',
   ],
-  handle: async ({ vault }, { caller, params: { id }, query: { rendition }, reason, head, headers, signal }) => {
+  handle: async ({ vault }, asked) => {
+    const { caller, params, query, reason, beside, head, headers, signal } = asked
     const range = parseRange(headers.range)
     const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])
     const ifRange = headers['if-range']
     const opened = await openDocument(vault, caller, {
-      id,
-      rendition,
+      id: params.id,
+      rendition: query.rendition,
       reason,
+      ...beside,
       head,
       signal,
       ...(range ? { range } : {}),

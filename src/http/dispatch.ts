@@ -1,8 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express'
 import type { Caller, Reason } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
-import { parseCaseReference } from '../domain/ids.ts'
+import { parseApprovalId, parseCaseReference } from '../domain/ids.ts'
 import { limits } from '../domain/media.ts'
+import type { Beside } from '../guards/beside.ts'
 import { authenticate, authenticateSecond } from './authenticate.ts'
 import { announcesBody } from './body-watch.ts'
 import type { Door } from './door.ts'
@@ -59,9 +60,7 @@ async function parse(door: Door, route: GuardedRoute, req: Request, res: Respons
   const query = parseQuery(route.query, req.url)
   const reason = reasonOf(req)
   const idempotency = { scope: scopeOf(route, req), key: route.headers?.includes('Idempotency-Key') ? keyOf(req) : '' }
-  const second = route.headers?.includes('Vault-Second-Authorization')
-    ? await authenticateSecond(door.vault, req, requestId)
-    : undefined
+  const beside = await besideOf(door, route, req, requestId)
   let body: unknown
   let upload: Upload<unknown> | undefined
   if (route.body === undefined) {
@@ -74,8 +73,21 @@ async function parse(door: Door, route: GuardedRoute, req: Request, res: Respons
     body = upload
   }
   const head = req.method === 'HEAD'
-  const asked = { params, query, body, reason, idempotency, second, headers, head, signal: abort.signal, caller }
+  const asked = { params, query, body, reason, idempotency, beside, headers, head, signal: abort.signal, caller }
   return { asked, upload }
+}
+
+/** Both are only read where the route names them; who sends both is judged by the approval. */
+async function besideOf(door: Door, route: GuardedRoute, req: Request, requestId: string): Promise<Beside> {
+  const named = route.headers?.includes('Vault-Approval') ? headerText(req, 'vault-approval') : undefined
+  const approval = named === undefined ? undefined : parseApprovalId(named)
+  if (named !== undefined && approval === undefined) {
+    throw new VaultError('field.invalid', { field: 'Vault-Approval', detail: 'The id of an approval.' })
+  }
+  const second = route.headers?.includes('Vault-Second-Authorization')
+    ? await authenticateSecond(door.vault, req, requestId)
+    : undefined
+  return { ...(second ? { second } : {}), ...(approval ? { approval } : {}) }
 }
 
 /** Method and concrete path, from the parsed parameters: no spelling of a path makes it another. */

@@ -1,3 +1,4 @@
+import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Cursors } from './cursors.ts'
 import type { InFlight } from './in-flight.ts'
@@ -28,6 +29,8 @@ export interface Door {
   readonly cursors: Cursors
   readonly inFlight: InFlight
   readonly counts: RequestCounts
+  /** What this process is for: it serves the routes of these alone. */
+  readonly roles: readonly ProcessRole[]
   /** Shown in the OpenAPI document. */
   readonly version: string
 }

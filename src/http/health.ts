@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type ProcessRole, processRoles } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Door } from './door.ts'
 import { sendJson } from './respond.ts'
@@ -9,7 +10,10 @@ const keptMs = 500
 
 const alive = z.object({ status: z.literal('alive') }).meta({ id: 'Alive' })
 const readiness = z
-  .object({ ready: z.boolean(), failing: z.array(z.enum(['trail', 'ledger', 'keyring', 'blobs', 'stopping'])) })
+  .object({
+    ready: z.boolean(),
+    failing: z.array(z.enum(['trail', 'ledger', 'keyring', 'wrapped-keys', 'blobs', 'stopping'])),
+  })
   .meta({ id: 'Readiness' })
 
 export const livezRoute: PublicRoute = {
@@ -27,8 +31,8 @@ export const readyzRoute: PublicRoute = {
   method: 'get',
   path: '/readyz',
   id: 'readyz',
-  public: 'probes carry no credential; it names only which of four parts is missing',
-  summary: 'Whether documents can be taken and opened now',
+  public: 'probes carry no credential; it names only which of five parts is missing',
+  summary: 'Whether this process can do its work now',
   answers: {
     200: { description: 'Ready.', schema: readiness },
     503: { description: 'Not ready, and what is missing.', schema: readiness },
@@ -47,19 +51,32 @@ function failingNow(door: Door): Promise<readonly string[]> {
   const nowMs = performance.now()
   const known = kept.get(door)
   if (known && known.untilMs > nowMs) return known.failing
-  const failing = failingParts(door.vault)
+  const failing = failingParts(door.vault, door.roles)
   kept.set(door, { untilMs: nowMs + keptMs, failing })
   return failing
 }
 
-async function failingParts({ batches, ledger, keyring, blobs }: Vault): Promise<readonly string[]> {
-  const parts: readonly (readonly [string, () => Promise<unknown>])[] = [
-    ['trail', () => batches.ready()],
-    ['ledger', () => ledger.findApiKey('0000000000000000')],
-    ['keyring', () => keyring.ready()],
-    ['blobs', () => blobs.ready()],
-  ]
-  const found = await Promise.all(parts.map(async ([name, ask]) => ((await answers(ask)) ? [] : [name])))
+interface Part {
+  readonly name: string
+  /** Whose work stands still without it. */
+  readonly neededBy: readonly ProcessRole[]
+  readonly ask: (vault: Vault) => Promise<unknown>
+}
+
+/** Ids that no row can have: the look-up shows that there is somebody to ask. */
+const parts: readonly Part[] = [
+  { name: 'trail', neededBy: processRoles, ask: ({ batches }) => batches.ready() },
+  { name: 'ledger', neededBy: processRoles, ask: ({ ledger }) => ledger.findApiKey('0000000000000000') },
+  { name: 'keyring', neededBy: ['intake', 'access'], ask: ({ keyring }) => keyring.ready() },
+  { name: 'wrapped-keys', neededBy: processRoles, ask: ({ wrappedKeys }) => wrappedKeys.get('doc/none') },
+  { name: 'blobs', neededBy: processRoles, ask: ({ blobs }) => blobs.ready() },
+]
+
+async function failingParts(vault: Vault, roles: readonly ProcessRole[]): Promise<readonly string[]> {
+  const needed = parts.filter(({ neededBy }) => neededBy.some(role => roles.includes(role)))
+  const found = await Promise.all(
+    needed.map(async ({ name, ask }) => ((await answers(() => ask(vault))) ? [] : [name])),
+  )
   return found.flat()
 }
 

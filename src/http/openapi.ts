@@ -8,10 +8,12 @@ import type {
 import type { ErrorCode } from '../domain/errors.ts'
 import { idPatterns } from '../domain/ids.ts'
 import { limits } from '../domain/media.ts'
+import { processRoles } from '../domain/process-role.ts'
 import { problems } from './problems.ts'
 import { sendJson } from './respond.ts'
 import type { AnswerShape, GuardedRoute, PublicRoute, Route, RouteHeader } from './route.ts'
 import { problemView } from './schemas.ts'
+import { isServed } from './served-by.ts'
 
 /**
  * The document is made on the first request for it, of the schemas that validate; neither the library nor the work is paid at
@@ -84,7 +86,12 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
   }
   if (!('action' in route)) {
     const params = route.path.includes('{code}') ? { requestParams: { path: z.object({ code: z.string() }) } } : {}
-    return { ...shared, security: [], ...params, responses: responsesOf(route.answers, route.refusals) }
+    return {
+      ...shared,
+      security: [],
+      ...params,
+      responses: responsesOf(route.answers, [...elsewhere(route), ...route.refusals]),
+    }
   }
   const second = route.headers?.includes('Vault-Second-Authorization')
   const headers = headersOf(route)
@@ -97,7 +104,12 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
       ...(headers ? { header: headers } : {}),
     },
     ...bodyOf(route),
-    responses: responsesOf(route.answers, [...everyRoute, ...refusalsOfShape(route), ...route.refusals]),
+    responses: responsesOf(route.answers, [
+      ...everyRoute,
+      ...elsewhere(route),
+      ...refusalsOfShape(route),
+      ...route.refusals,
+    ]),
   }
 }
 
@@ -118,6 +130,11 @@ const everyRoute: readonly ErrorCode[] = [
   'vault.stopping',
   'unexpected',
 ]
+
+/** What a process answers that does not serve the route. */
+function elsewhere(route: Route): readonly ErrorCode[] {
+  return processRoles.every(role => isServed(route, [role])) ? [] : ['request.misdirected']
+}
 
 function refusalsOfShape(route: GuardedRoute): readonly ErrorCode[] {
   const keyed: readonly ErrorCode[] = route.headers?.includes('Idempotency-Key') ? ['idempotency.missing'] : []

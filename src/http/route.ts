@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { Caller, Reason } from '../domain/caller.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { Action } from '../domain/permission.ts'
+import type { Beside } from '../guards/beside.ts'
 import type { Idempotency } from '../guards/idempotency.ts'
 import type { Door } from './door.ts'
 import type { Reply } from './respond.ts'
@@ -14,6 +15,7 @@ export type RouteHeader =
   | 'Vault-Purpose'
   | 'Vault-Case'
   | 'Vault-Second-Authorization'
+  | 'Vault-Approval'
   | 'Range'
   | 'If-Range'
   | 'If-None-Match'
@@ -42,8 +44,8 @@ export interface Asked<Params, Query, Body> {
   readonly reason: Reason
   /** Only of routes that list Idempotency-Key. */
   readonly idempotency: Idempotency
-  /** The person beside the caller, where Vault-Second-Authorization was sent and holds. */
-  readonly second: Caller | undefined
+  /** The person beside the caller, or the approval, where Vault-Second-Authorization or Vault-Approval was sent. */
+  readonly beside: Beside
   readonly headers: Request['headers']
   readonly head: boolean
   /** Aborted with a VaultError when the client is gone, its body stalls, or the vault stops. */

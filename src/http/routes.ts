@@ -1,4 +1,5 @@
 import { type Action, matrix } from '../domain/permission.ts'
+import { askApprovalRoute, describeApprovalRoute, listApprovalsRoute, voteApprovalRoute } from './approvals.ts'
 import { addCallerRoute, listCallersRoute, revokeCallerRoute } from './callers.ts'
 import { openDocumentRoute } from './content.ts'
 import { docsRoutes } from './docs.ts'
@@ -25,6 +26,10 @@ export const routes: readonly Route[] = [
   giveBackReviewRoute,
   decideReviewRoute,
   readTrailRoute,
+  askApprovalRoute,
+  listApprovalsRoute,
+  describeApprovalRoute,
+  voteApprovalRoute,
   listCallersRoute,
   addCallerRoute,
   revokeCallerRoute,

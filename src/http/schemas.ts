@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { CaseReference, DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
+import type { ApprovalId, CaseReference, DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
 import { idPatterns } from '../domain/ids.ts'
 import { limits, mediaKinds, paperTypes } from '../domain/media.ts'
 import { reviewReasons } from '../domain/review.ts'
@@ -16,6 +16,7 @@ const text = <Id extends string>(pattern: RegExp) =>
     .transform(value => value as Id)
 
 export const documentId = text<DocumentId>(idPatterns.uuid)
+export const approvalId = text<ApprovalId>(idPatterns.uuid)
 export const reviewId = text<ReviewId>(idPatterns.uuid)
 export const subjectId = text<SubjectId>(idPatterns.uuid)
 export const subjectReference = text<SubjectReference>(idPatterns.subjectReference)
@@ -115,6 +116,23 @@ export const reviewView = z
     version: count,
   })
   .meta({ id: 'Review' })
+
+export const approvalView = z
+  .object({
+    id: z.string(),
+    action: z.string(),
+    target: z.string(),
+    purpose: z.string().optional(),
+    case: z.string().optional(),
+    state: z.enum(['pending', 'granted', 'refused', 'used', 'ended']),
+    askedBy: z.string(),
+    askedAt: time,
+    endsAt: time,
+    votedBy: z.string().optional(),
+    votedAt: time.optional(),
+    version: count,
+  })
+  .meta({ id: 'Approval' })
 
 export const callerView = z
   .object({

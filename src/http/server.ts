@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { limits } from '../domain/media.ts'
+import { type ProcessRole, processRoles } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import { makeApp } from './app.ts'
 import { answerClientError } from './client-error.ts'
@@ -24,6 +25,8 @@ export interface DoorOptions {
   /** The most bytes of uploads that may be in memory at once; at least one whole upload. */
   readonly uploadBudgetBytes: number
   readonly maxConnections: number
+  /** What this process is for; everything when absent. */
+  readonly roles?: readonly ProcessRole[]
   /** Shown in the OpenAPI document. */
   readonly version: string
   /** For tests and operators in need; the published limits otherwise. */
@@ -59,6 +62,7 @@ export async function openDoor(vault: Vault, options: DoorOptions): Promise<Open
     cursors: new Cursors(vault.keyring),
     inFlight: new InFlight(),
     counts: new RequestCounts(),
+    roles: options.roles ?? processRoles,
     version: options.version,
   }
   const server = makeServer(door, options.maxConnections)

@@ -1,4 +1,5 @@
 import type { TenantId } from '../domain/ids.ts'
+import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
 import { forgetAnswers } from '../upkeep/forget-answers.ts'
@@ -9,8 +10,12 @@ import type { Job } from './runner.ts'
 
 const minuteMs = 60_000
 
-/** Every job of an instance. */
-export function allJobs(): readonly Job[] {
+/** The jobs of a process: work on its own memory is every process's, work on what all share is that of `jobs`. */
+export function jobsOf(roles: readonly ProcessRole[]): readonly Job[] {
+  return roles.includes('jobs') ? allJobs() : allJobs().filter(({ leaseMs }) => leaseMs === undefined)
+}
+
+function allJobs(): readonly Job[] {
   const grants = new GrantSweep()
   return [
     {

@@ -25,7 +25,7 @@ export const kmsNeeds = {
 
 export interface KmsKit extends AsyncDisposable {
   readonly client: KMSClient
-  readonly options: KmsKeyringOptions
+  readonly options: KmsKeyringOptions & { readonly doorFile: string }
   /** ARN of the key behind the alias of the documents at the beginning. */
   readonly documentsArn: string
   /** Alias of the key that wraps the door's secret. */

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { makeFirstKeys } from '../../src/access/first-keys.ts'
 import { openBacking } from '../../src/backing.ts'
 import { readConfig } from '../../src/config.ts'
+import { processRoles } from '../../src/domain/process-role.ts'
 import type { Role } from '../../src/domain/role.ts'
 import { Denials } from '../../src/guards/denials.ts'
 import { gate } from '../../src/guards/gate.ts'
+import { narrow } from '../../src/guards/narrow.ts'
 import { Trail } from '../../src/guards/trail.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { type DoorOptions, type OpenDoor, openDoor } from '../../src/http/server.ts'
@@ -55,7 +57,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
   const instance = 'test'
   const trail = stack.use(new Trail({ batches: ports.batches, clock: ports.clock, log: ports.log, instance }))
   const vault: Vault = {
-    ...gate(ports),
+    ...gate(narrow(ports, options.roles ?? processRoles)),
     trail,
     tenants: backing.tenants,
     denials: new Denials(),

@@ -30,8 +30,11 @@ export interface SpawnedVault extends AsyncDisposable {
 }
 
 /** Starts `serve` as a process of its own and waits for the line that it listens. It is killed when disposed of. */
-export async function serveVault(settings: Readonly<Record<string, string>>): Promise<SpawnedVault> {
-  const { child, ended } = start(['serve'], settings)
+export async function serveVault(
+  settings: Readonly<Record<string, string>>,
+  ...options: readonly string[]
+): Promise<SpawnedVault> {
+  const { child, ended } = start(['serve', ...options], settings)
   const url = await Promise.race([listeningUrl(child), ended.then(ran => Promise.reject(new Error(ran.stderr)))])
   return {
     url,
