@@ -2,6 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import { type CallerView, viewCaller } from '../domain/view.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
+import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import { type NewCaller, newKey } from './new-key.ts'
@@ -15,20 +16,17 @@ export interface AddedCaller {
 /**
  * Makes an API key of the caller's own tenant.
  *
- * @param input.second the second person who stands beside the caller
+ * @param input.second, input.approval the second person, beside the caller or by their vote
  * @throws {VaultError} role.second-person - nobody stands beside the caller, or nobody who may
  * @throws {VaultError} field.invalid - a role that this tenant does not use
  */
-export async function addCaller(
-  vault: Vault,
-  caller: Caller,
-  input: NewCaller & { readonly second?: Caller },
-): Promise<AddedCaller> {
+export async function addCaller(vault: Vault, caller: Caller, input: NewCaller & Beside): Promise<AddedCaller> {
   const tenant = tenantOf(vault, caller)
   const { grant } = await admit(vault, caller, {
     action: 'caller.manage',
     resource: { known: true },
-    ...(input.second ? { second: input.second } : {}),
+    ...besideIn(input),
+    target: `new-key/${input.person}/${input.kind}/${input.roles.join('+')}`,
     detail: { add: true },
     refuse: () => {
       const strange = input.roles.length === 0 || input.roles.some(role => !tenant.roles.includes(role))

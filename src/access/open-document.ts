@@ -8,6 +8,7 @@ import { fileExtensions, type MediaKind } from '../domain/media.ts'
 import { isAssigned } from '../domain/review.ts'
 import { isVisible } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
+import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import { type Opening, unseal } from '../guards/unseal.ts'
 import type { Placed, Vault } from '../guards/vault.ts'
@@ -15,7 +16,7 @@ import { type AskedRange, type ByteRange, etagOf, matches, resolveRange } from '
 import { type Ciphertext, fetchCiphertext } from './ciphertext.ts'
 import { refuseOverBudget, spendRead } from './read-budget.ts'
 
-export interface OpenInput {
+export interface OpenInput extends Beside {
   readonly id: DocumentId
   readonly rendition: 'original' | 'preview' | 'masked'
   readonly reason: Reason
@@ -80,6 +81,8 @@ export async function openDocument(vault: Vault, caller: Caller, input: OpenInpu
       assigned: isAssigned(review, caller.id, vault.clock.nowMs()),
     },
     reason: input.reason,
+    ...besideIn(input),
+    target: `document/${input.id}`,
     document: input.id,
     ...(document ? { subject: document.subject } : {}),
     detail: { rendition: input.rendition, ...(range ? { from: range.start, to: range.end } : {}) },

@@ -2,20 +2,21 @@ import type { ApiKey, Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import { type CallerView, viewCaller } from '../domain/view.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
+import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 
 /**
  * Ends an API key of the caller's tenant, effective on its next request. Revoking one again changes nothing.
  *
- * @param input.second the second person who stands beside the caller
+ * @param input.second, input.approval the second person, beside the caller or by their vote
  * @throws {VaultError} caller.unknown - this tenant has no such key
  * @throws {VaultError} role.second-person - nobody stands beside the caller, or nobody who may
  */
 export async function revokeCaller(
   vault: Vault,
   caller: Caller,
-  input: { readonly keyId: string; readonly second?: Caller },
+  input: { readonly keyId: string } & Beside,
 ): Promise<CallerView> {
   const tenant = tenantOf(vault, caller)
   const found = await vault.ledger.findApiKey(input.keyId)
@@ -23,7 +24,8 @@ export async function revokeCaller(
   const { grant } = await admit(vault, caller, {
     action: 'caller.manage',
     resource: { known: key !== undefined, unknownCode: 'caller.unknown' },
-    ...(input.second ? { second: input.second } : {}),
+    ...besideIn(input),
+    target: `key/${input.keyId}`,
     detail: { add: false, key: key?.keyId ?? 'unknown' },
   })
   try {

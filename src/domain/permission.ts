@@ -216,7 +216,7 @@ export function mayStandBeside(
 ): boolean {
   const row: Row = matrix[action]
   return (
-    second.id !== caller.id &&
+    areTwoPersons(caller.id, second.id) &&
     second.tenant === caller.tenant &&
     second.kind === 'person' &&
     caller.kind === 'person' &&

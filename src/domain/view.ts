@@ -1,3 +1,4 @@
+import type { Approval, ApprovalState } from './approval.ts'
 import type { ApiKey } from './caller.ts'
 import type { Document } from './document.ts'
 import type { Entry } from './entry.ts'
@@ -132,4 +133,41 @@ export interface TrailItem {
   /** base64url of SHA-256(00 || entry bytes). */
   readonly leafHash: string
   readonly entry: Entry
+}
+
+/** What leaves the vault about an approval. */
+export interface ApprovalView {
+  readonly id: string
+  readonly action: string
+  readonly target: string
+  readonly purpose?: string
+  readonly case?: string
+  /** `ended` when its time ran out before its vote or its use. */
+  readonly state: ApprovalState | 'ended'
+  readonly askedBy: string
+  readonly askedAt: string
+  readonly endsAt: string
+  readonly votedBy?: string
+  readonly votedAt?: string
+  readonly version: number
+}
+
+/** The view of an approval at `nowMs`. */
+export function viewApproval(approval: Approval, nowMs: number): ApprovalView {
+  const { id, action, target, purpose, state, askedBy, votedBy, votedAtMs, version } = approval
+  const open = state === 'pending' || state === 'granted'
+  return {
+    id,
+    action,
+    target,
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(approval.case === undefined ? {} : { case: approval.case }),
+    state: open && nowMs >= approval.endsAtMs ? 'ended' : state,
+    askedBy,
+    askedAt: iso(approval.askedAtMs),
+    endsAt: iso(approval.endsAtMs),
+    ...(votedBy ? { votedBy: votedBy.id } : {}),
+    ...(votedAtMs === undefined ? {} : { votedAt: iso(votedAtMs) }),
+    version,
+  }
 }

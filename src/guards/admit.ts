@@ -3,6 +3,8 @@ import type { Detail, EntryDraft, Out, OwnWhy } from '../domain/entry.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import { type Action, type Decision, decide, type Resource, type Scope } from '../domain/permission.ts'
+import type { Change } from '../ports/ledger.ts'
+import { type Beside, type Stand, useOf, whoStandsBeside } from './beside.ts'
 import { appendLater, appendOutcome } from './late-outcomes.ts'
 import type { Placed, Vault } from './vault.ts'
 
@@ -10,7 +12,7 @@ import type { Placed, Vault } from './vault.ts'
  * The one choke point. No effect without a Grant, and only `admit` mints one, after its entry is durable; a refusal is durable
  * before the caller hears of it. A grant lives until it is settled; a settlement allows one closing commit.
  */
-export interface Ask<A extends Action> {
+export interface Ask<A extends Action> extends Beside {
   readonly action: A
   readonly resource: Resource
   readonly reason?: Reason
@@ -23,8 +25,8 @@ export interface Ask<A extends Action> {
    * ask, and before the entry is written, so that their refusal is on record like any other.
    */
   readonly refuse?: () => Promise<Refusal | undefined> | Refusal | undefined
-  /** Another authenticated person beside the caller, for actions that need two. */
-  readonly second?: Caller
+  /** What the action is done to, as an approval of it names it (domain/approval.ts). */
+  readonly target?: string
 }
 
 /** Why a verb refuses, by its own rules, what the role table grants. */
@@ -45,7 +47,7 @@ const recorded = new WeakSet<VaultError>()
 
 const noReason: Reason = { purpose: undefined, case: undefined }
 
-type Guarded = Pick<Vault, 'trail' | 'tenants' | 'denials' | 'clock'>
+type Guarded = Pick<Vault, 'trail' | 'tenants' | 'denials' | 'clock' | 'ledger'>
 
 /**
  * Decides, appends the intent (`allow` or `deny`), and mints a grant or throws.
@@ -58,10 +60,34 @@ export async function admit<A extends Action>(
   caller: Caller,
   ask: Ask<A>,
 ): Promise<{ readonly grant: Grant<A>; readonly scope: Scope }> {
-  const { placed, scope } = await decideOnRecord(vault, caller, ask, 'allow')
+  const { placed, scope, stand } = await decideOnRecord(vault, caller, ask, 'allow')
   const grant = Object.freeze({ action: ask.action, intent: placed }) as unknown as Grant<A>
   grants.set(grant, { caller, ask, spent: false })
+  await useApproval(vault, grant, stand)
   return { grant, scope }
+}
+
+/** An approval for one effect is used up before the effect: of two who come with it, one is refused. */
+async function useApproval(vault: Guarded, grant: Grant, stand: Stand): Promise<void> {
+  const used = 'approval' in stand && stand.approval ? useOf(stand.approval) : undefined
+  if (!used) return
+  const failure = await commitUse(vault, grant, used)
+  if (failure === undefined) return
+  const held = holdOf(grant)
+  held.spent = true
+  await vault.trail.append([outcomeDraft(held, grant, { out: 'error', why: codeOf(failure) })])
+  if (failure instanceof VaultError) recorded.add(failure)
+  throw failure
+}
+
+/** @returns why it could not be used up */
+async function commitUse(vault: Guarded, grant: Grant, used: Change): Promise<unknown> {
+  try {
+    const committed = await vault.ledger.commit(grant, [used])
+    return committed.done ? undefined : new VaultError('approval.ended')
+  } catch (error) {
+    return error
+  }
 }
 
 /**
@@ -81,8 +107,9 @@ export async function observe(
 async function decideOnRecord(vault: Guarded, caller: Caller, ask: Ask<Action>, granted: 'allow' | 'done') {
   const tenant = caller.tenant === undefined ? undefined : vault.tenants.get(caller.tenant)
   const reason = ask.reason ?? noReason
-  const decision = decide(caller, ask.action, ask.resource, tenant, reason, ask.second)
-  const refusal = decision.granted ? await ask.refuse?.() : refusalOf(decision)
+  const stand = await whoStandsBeside(vault, caller, ask)
+  const decision = decide(caller, ask.action, ask.resource, tenant, reason, stand.second)
+  const refusal = decision.granted ? await ask.refuse?.() : refusalOf(decision, stand)
   const [placed] = await vault.trail.append([
     {
       act: ask.action,
@@ -92,7 +119,7 @@ async function decideOnRecord(vault: Guarded, caller: Caller, ask: Ask<Action>, 
       ...(ask.subject === undefined ? {} : { subject: ask.subject }),
       ...(ask.document === undefined ? {} : { document: ask.document }),
       reason,
-      ...detailOf(ask),
+      ...detailOf(ask, stand),
     },
   ])
   if (refusal || !decision.granted) {
@@ -102,7 +129,7 @@ async function decideOnRecord(vault: Guarded, caller: Caller, ask: Ask<Action>, 
     throw error
   }
   if (!placed) throw new VaultError('trail.unavailable')
-  return { placed, scope: decision.scope }
+  return { placed, scope: decision.scope, stand }
 }
 
 /** True for a refusal that stands in the trail already; the door records the others that it makes itself. */
@@ -110,13 +137,15 @@ export function isRecorded(error: unknown): boolean {
   return error instanceof VaultError && recorded.has(error)
 }
 
-function refusalOf(decision: Decision & { granted: false }): Refusal {
+function refusalOf(decision: Decision & { granted: false }, stand: Stand): Refusal {
+  if (decision.code === 'role.second-person' && 'refused' in stand) return { code: stand.refused }
   return decision.allowed ? { code: decision.code, facts: { allowed: decision.allowed } } : { code: decision.code }
 }
 
-function detailOf(ask: Ask<Action>): { detail?: Detail } {
-  if (ask.detail === undefined && ask.second === undefined) return {}
-  return { detail: { ...ask.detail, ...(ask.second ? { second: ask.second.id } : {}) } }
+function detailOf(ask: Ask<Action>, { second }: Stand): { detail?: Detail } {
+  if (ask.detail === undefined && second === undefined && ask.approval === undefined) return {}
+  const beside = { ...(second ? { second: second.id } : {}), ...(ask.approval ? { approval: ask.approval } : {}) }
+  return { detail: { ...ask.detail, ...beside } }
 }
 
 /** What became of a granted action. */

@@ -36,7 +36,14 @@ export const addCallerRoute = guarded({
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   body: { json: newCaller },
   answers: { 201: { description: 'The key, once.', schema: addedCaller } },
-  refusals: ['role.second-person', 'approval.unknown', 'approval.pending', 'approval.ended', 'approval.other', 'caller.exists'],
+  refusals: [
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+    'caller.exists',
+  ],
   handle: async ({ vault }, { caller, beside, body }) => ({
     kind: 'json',
     status: 201,
@@ -53,7 +60,15 @@ export const revokeCallerRoute = guarded({
   params: z.strictObject({ keyId }),
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   answers: { 200: { description: 'It is revoked.', schema: callerView } },
-  refusals: ['role.second-person', 'approval.unknown', 'approval.pending', 'approval.ended', 'approval.other', 'caller.unknown', 'ledger.conflict'],
+  refusals: [
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+    'caller.unknown',
+    'ledger.conflict',
+  ],
   handle: async ({ vault }, { caller, beside, params }) => ({
     kind: 'json',
     body: await revokeCaller(vault, caller, { keyId: params.keyId, ...beside }),

@@ -20,7 +20,15 @@ export const openDocumentRoute = guarded({
       .transform(value => value ?? 'original')
       .meta({ description: 'Only original is offered today.' }),
   }),
-  headers: ['Vault-Purpose', 'Vault-Case', 'Vault-Second-Authorization', 'Vault-Approval', 'Range', 'If-Range', 'If-None-Match'],
+  headers: [
+    'Vault-Purpose',
+    'Vault-Case',
+    'Vault-Second-Authorization',
+    'Vault-Approval',
+    'Range',
+    'If-Range',
+    'If-None-Match',
+  ],
   answers: {
     200: { description: 'The whole paper.', bytes: true, headers: ['ETag', 'Vault-Receipt'] },
     206: { description: 'The range asked for.', bytes: true, headers: ['ETag', 'Content-Range', 'Vault-Receipt'] },

@@ -159,6 +159,11 @@ const asked: Readonly<Partial<Record<RouteHeader, z.ZodType>>> = {
   'Idempotency-Key': z.string().min(1).max(limits.idempotency.maxKeyCharacters).meta({
     description: 'New for each new intent; a repeated request carries the same one and gets the first answer.',
   }),
+  'Vault-Approval': z
+    .string()
+    .regex(idPatterns.uuid)
+    .optional()
+    .meta({ description: 'An approval that another person granted; instead of one who stands beside.' }),
   'Vault-Purpose': z.string().optional().meta({ description: 'One of the purposes of the platform.', example: 'kyc' }),
   'Vault-Case': z
     .string()

@@ -1,5 +1,13 @@
 import { z } from 'zod'
-import type { ApprovalId, CaseReference, DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../domain/ids.ts'
+import type {
+  ApprovalId,
+  CaseReference,
+  DocumentId,
+  PersonId,
+  ReviewId,
+  SubjectId,
+  SubjectReference,
+} from '../domain/ids.ts'
 import { idPatterns } from '../domain/ids.ts'
 import { limits, mediaKinds, paperTypes } from '../domain/media.ts'
 import { reviewReasons } from '../domain/review.ts'

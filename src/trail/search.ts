@@ -47,7 +47,7 @@ export interface TrailPage {
 const maxExamined = 10_000
 const batchesAtOnce = 16
 
-type Searched = Pick<Vault, 'trail' | 'batches' | 'tenants' | 'denials' | 'clock' | 'log'>
+type Searched = Pick<Vault, 'trail' | 'batches' | 'tenants' | 'denials' | 'clock' | 'log' | 'ledger'>
 
 /**
  * Entries of the caller's tenant, newest first, later years before earlier ones: all of them, those of the named case, or the

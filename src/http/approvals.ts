@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { askApproval } from '../access/ask-approval.ts'
+import { describeApproval, listApprovals } from '../access/read-approvals.ts'
+import { voteApproval } from '../access/vote-approval.ts'
+import { type ApprovableAction, approvable } from '../domain/approval.ts'
+import { parseApprovalId } from '../domain/ids.ts'
+import { pagingOf } from './lists.ts'
+import { guarded } from './route.ts'
+import { approvalId, approvalView, pageOf, paging } from './schemas.ts'
+
+const approvals = '/v1/approvals'
+
+const newApproval = z
+  .strictObject({
+    action: z.enum(Object.keys(approvable) as [ApprovableAction, ...ApprovableAction[]]),
+    target: z
+      .string()
+      .min(1)
+      .max(256)
+      .meta({
+        description: Object.entries(approvable)
+          .map(([action, { target }]) => `${action}: ${target}`)
+          .join(' · '),
+      }),
+  })
+  .meta({ id: 'NewApproval' })
+
+const vote = z.strictObject({ vote: z.enum(['grant', 'refuse']) }).meta({ id: 'Vote' })
+
+export const askApprovalRoute = guarded({
+  method: 'post',
+  path: approvals,
+  id: 'askApproval',
+  action: 'approval.ask',
+  summary: 'Ask another person to approve one action on one thing',
+  description:
+    'Vault-Purpose and Vault-Case are those that the action itself will name. Once it is granted, who asked repeats the action ' +
+    'with Vault-Approval: once within a day, or, for looks, for an hour from the vote.',
+  headers: ['Idempotency-Key', 'Vault-Purpose', 'Vault-Case'],
+  body: { json: newApproval },
+  answers: {
+    201: { description: 'It waits for a vote.', schema: approvalView, headers: ['Location', 'Idempotent-Replayed'] },
+  },
+  refusals: [
+    'purpose.missing',
+    'purpose.not-allowed',
+    'case.missing',
+    'idempotency.in-flight',
+    'idempotency.conflict',
+    'ledger.conflict',
+  ],
+  handle: async ({ vault }, { caller, body, reason, idempotency }) => ({
+    kind: 'answered',
+    answered: await askApproval(vault, caller, { ...body, reason, idempotency }),
+  }),
+})
+
+export const listApprovalsRoute = guarded({
+  method: 'get',
+  path: approvals,
+  id: 'listApprovals',
+  action: 'approval.read',
+  summary: 'Approvals in one state, oldest first',
+  query: z.strictObject({
+    ...paging,
+    state: z
+      .enum(['pending', 'granted', 'refused', 'used'])
+      .optional()
+      .transform(value => value ?? 'pending'),
+  }),
+  answers: { 200: { description: 'Approvals of the platform.', schema: pageOf(approvalView, 'ApprovalPage') } },
+  refusals: ['cursor.invalid'],
+  handle: async (door, asked) => {
+    const { state, limit } = asked.query
+    const page = await pagingOf(door, approvals, asked, { state })
+    const after = page.position === undefined ? undefined : parseApprovalId(page.position)
+    const input = { state, limit, ...(after === undefined ? {} : { after }) }
+    const { items, next } = await listApprovals(door.vault, asked.caller, input)
+    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  },
+})
+
+export const describeApprovalRoute = guarded({
+  method: 'get',
+  path: '/v1/approvals/{id}',
+  id: 'describeApproval',
+  action: 'approval.read',
+  summary: 'One approval',
+  params: z.strictObject({ id: approvalId }),
+  answers: { 200: { description: 'The approval.', schema: approvalView } },
+  refusals: ['approval.unknown'],
+  handle: async ({ vault }, { caller, params: { id } }) => ({
+    kind: 'json',
+    body: await describeApproval(vault, caller, { id }),
+  }),
+})
+
+export const voteApprovalRoute = guarded({
+  method: 'post',
+  path: '/v1/approvals/{id}/votes',
+  id: 'voteApproval',
+  action: 'approval.vote',
+  summary: 'Grant or refuse what another person asks for',
+  description:
+    'One vote, by a person other than the one who asked, who may do the same by role. Repeating it changes nothing.',
+  params: z.strictObject({ id: approvalId }),
+  body: { json: vote },
+  answers: { 201: { description: 'The vote stands.', schema: approvalView } },
+  refusals: ['approval.unknown', 'approval.own', 'approval.voted', 'approval.ended', 'role.second-person'],
+  handle: async ({ vault }, { caller, params: { id }, body }) => ({
+    kind: 'json',
+    status: 201,
+    body: await voteApproval(vault, caller, { id, grant: body.vote === 'grant' }),
+  }),
+})
