@@ -12,6 +12,7 @@ import { narrow } from '../../src/guards/narrow.ts'
 import { Trail } from '../../src/guards/trail.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { type DoorOptions, type OpenDoor, openDoor } from '../../src/http/server.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Ports } from '../../src/ports/ports.ts'
 
@@ -36,13 +37,15 @@ export interface TestVault extends AsyncDisposable {
 
 export interface TestVaultOptions extends Partial<DoorOptions> {
   readonly readBudgetPerHour?: number
+  /** The machine's own when absent. */
+  readonly clock?: Clock
   /** Stands between the guards and the embedded adapters, to make one of them fail. */
   readonly wrapPorts?: (ports: Ports) => Ports
 }
 
 /** Opens a vault on real adapters and a door on a free port. */
 export async function openVault(options: TestVaultOptions = {}): Promise<TestVault> {
-  const { readBudgetPerHour, wrapPorts = same, ...door } = options
+  const { readBudgetPerHour, wrapPorts = same, clock, ...door } = options
   const folder = await mkdtemp(join(tmpdir(), 'vault-test-'))
   const lines: LogLine[] = []
   await using stack = new AsyncDisposableStack()
@@ -52,7 +55,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     VAULT_KEYS_DIR: join(folder, 'keys'),
     ...(readBudgetPerHour === undefined ? {} : { VAULT_READ_BUDGET: String(readBudgetPerHour) }),
   })
-  const backing = stack.use(await openBacking(config, { log: logInto(lines) }))
+  const backing = stack.use(await openBacking(config, { log: logInto(lines), ...(clock ? { clock } : {}) }))
   const ports = wrapPorts(backing.ports)
   const instance = 'test'
   const trail = stack.use(new Trail({ batches: ports.batches, clock: ports.clock, log: ports.log, instance }))
