@@ -7,6 +7,7 @@ import type { TenantId } from './domain/ids.ts'
 import { type ProcessRole, processRoles } from './domain/process-role.ts'
 import type { Tenant } from './domain/tenant.ts'
 import type { Clock } from './ports/clock.ts'
+import type { Identity } from './ports/identity.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
 import type { Stores } from './production-stores.ts'
@@ -31,7 +32,8 @@ export interface BackingOptions {
 /**
  * Opens the technologies that the settings name, and loads no other.
  *
- * @throws {VaultError} config.invalid - keys, their place, a tenant, or the form of a database is refused; problems in words
+ * @throws {VaultError} config.invalid - keys, their place, a tenant, an issuer, or the form of a database is refused; problems
+ *   in words
  * @throws {VaultError} ledger.unavailable, keys.unavailable, blobs.unavailable - another process holds the data folder, or a
  *   store cannot be opened
  */
@@ -84,18 +86,21 @@ async function openProduction(config: ProductionConfig, options: BackingOptions)
 
 type Common = Awaited<ReturnType<typeof loadCommon>>
 
-function bundle(
+async function bundle(
   adapters: Common,
   stores: Stores,
   tenants: ReadonlyMap<TenantId, Tenant>,
-  { logLevel }: Config,
+  config: Config,
   options: BackingOptions,
   stack: AsyncDisposableStack,
-): Backing {
+): Promise<Backing> {
   const { ledger, keyring } = stores
   const images = new adapters.SharpImages()
   const pdfs = stack.use(new adapters.ChildPdfs())
-  const log = options.log ?? stack.use(new adapters.PinoLog(logLevel))
+  const log = options.log ?? stack.use(new adapters.PinoLog(config.logLevel))
+  const clock = options.clock ?? new adapters.SystemClock()
+  const keys = new adapters.KeyIdentity({ ledger, keyring, tenants })
+  const identity = await besideTokens(keys, config, { ledger, clock, log }, tenants, stack)
   const open = stack.move()
   return {
     ports: {
@@ -103,8 +108,8 @@ function bundle(
       images,
       pdfs,
       sniffer: new adapters.FileTypeSniffer(),
-      identity: new adapters.KeyIdentity({ ledger, keyring, tenants }),
-      clock: options.clock ?? new adapters.SystemClock(),
+      identity,
+      clock,
       log,
     },
     tenants,
@@ -114,6 +119,24 @@ function bundle(
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
   }
+}
+
+/** Tokens count beside API keys where the operator named their issuers; nothing of it is loaded otherwise. */
+async function besideTokens(
+  keys: Identity,
+  { oidcFile }: Config,
+  ports: Pick<Ports, 'ledger' | 'clock' | 'log'>,
+  tenants: ReadonlyMap<TenantId, Tenant>,
+  stack: AsyncDisposableStack,
+): Promise<Identity> {
+  if (oidcFile === undefined) return keys
+  const [{ loadOidcIssuers }, { OidcIdentity }, { OidcBesideKeys }] = await Promise.all([
+    import('./adapters/oidc-file.ts'),
+    import('./adapters/oidc-identity.ts'),
+    import('./adapters/oidc-beside-keys.ts'),
+  ])
+  const issuers = await loadOidcIssuers(oidcFile, tenants)
+  return new OidcBesideKeys(keys, stack.use(new OidcIdentity({ issuers, ...ports })))
 }
 
 async function loadTenants({ tenantsDir }: Config): Promise<ReadonlyMap<TenantId, Tenant>> {

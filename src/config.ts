@@ -8,6 +8,8 @@ export type Config = EmbeddedConfig | ProductionConfig
 
 interface CommonConfig {
   readonly tenantsDir: string
+  /** Names the issuers whose tokens count; without it there are API keys only. */
+  readonly oidcFile: string | undefined
   readonly host: string
   /** 0 takes any free port; the one taken is printed. */
   readonly port: number
@@ -101,6 +103,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const value = parsed.data
   const common = {
     tenantsDir: resolve(value.VAULT_TENANTS_DIR ?? join(projectDir, 'infra/tenants')),
+    oidcFile: pathOf(value.VAULT_OIDC_FILE),
     host: value.VAULT_HOST,
     port: value.VAULT_PORT,
     metricsPort: value.VAULT_METRICS_PORT === 'off' ? undefined : value.VAULT_METRICS_PORT,
@@ -168,6 +171,7 @@ export function describeConfig(config: Config): Readonly<Partial<Record<Variable
   return {
     VAULT_BACKING: config.backing,
     VAULT_TENANTS_DIR: config.tenantsDir,
+    VAULT_OIDC_FILE: config.oidcFile ?? '[not set]',
     VAULT_HOST: config.host,
     VAULT_PORT: String(config.port),
     VAULT_METRICS_PORT: config.metricsPort === undefined ? 'off' : String(config.metricsPort),

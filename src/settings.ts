@@ -34,6 +34,7 @@ const variables = {
   VAULT_DATA_DIR: text.optional().meta({ description: 'folder of rows, trail, wrapped keys and sealed papers' }),
   VAULT_KEYS_DIR: text.optional().meta({ description: 'folder of the key file, outside of the data folder' }),
   VAULT_TENANTS_DIR: text.optional().meta({ description: 'folder of the tenants’ policies' }),
+  VAULT_OIDC_FILE: text.optional().meta({ description: 'file of the issuers whose tokens count beside API keys' }),
   VAULT_HOST: text.default('127.0.0.1').meta({ description: 'address to listen on' }),
   VAULT_PORT: port.default(8080).meta({ description: 'port to listen on; 0 takes a free one' }),
   VAULT_METRICS_PORT: z

@@ -50,4 +50,8 @@ export class KeyIdentity implements Identity {
       requestId,
     }
   }
+
+  async issuersOf(): Promise<readonly string[]> {
+    return []
+  }
 }

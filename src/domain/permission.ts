@@ -82,6 +82,7 @@ export const matrix = {
   'caller.bootstrap': { system: 'yes' },
   'deposit.sweep': { system: 'yes' },
   'grant.sweep': { system: 'yes' },
+  'caller.sweep': { system: 'yes' },
   'instance.start': { system: 'yes' },
   'instance.stop': { system: 'yes' },
 } as const satisfies Record<string, Row>

@@ -56,11 +56,18 @@ export async function describe(routes: readonly Route[], version: string): Promi
     components: {
       securitySchemes: {
         key: { type: 'http', scheme: 'bearer', description: 'An API key: kv_<keyId>_<secret>.' },
+        token: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'JWT',
+          description:
+            'A token of an issuer of the platform, good for at most 15 minutes; where the operator set one up.',
+        },
         secondPerson: {
           type: 'apiKey',
           in: 'header',
           name: 'Vault-Second-Authorization',
-          description: 'Bearer and the API key of another person, who stands beside the caller.',
+          description: 'Bearer and the API key or token of another person, who stands beside the caller.',
         },
       },
     },
@@ -97,7 +104,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
   const headers = headersOf(route)
   return {
     ...shared,
-    security: [{ key: [], ...(second ? { secondPerson: [] } : {}) }],
+    security: ['key', 'token'].map(scheme => ({ [scheme]: [], ...(second ? { secondPerson: [] } : {}) })),
     requestParams: {
       ...(route.params ? { path: route.params } : {}),
       ...(route.query ? { query: route.query } : {}),
@@ -127,6 +134,7 @@ const everyRoute: readonly ErrorCode[] = [
   'trail.unavailable',
   'trail.diverged',
   'ledger.unavailable',
+  'issuer.unavailable',
   'vault.stopping',
   'unexpected',
 ]

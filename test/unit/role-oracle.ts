@@ -41,6 +41,7 @@ const vaultsOwn: readonly string[] = [
   'caller.bootstrap',
   'deposit.sweep',
   'grant.sweep',
+  'caller.sweep',
   'instance.start',
   'instance.stop',
 ]

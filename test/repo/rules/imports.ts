@@ -68,6 +68,7 @@ export const mayUsePackage: Readonly<Record<string, readonly string[]>> = {
   config: ['zod'],
   adapters: [
     'file-type',
+    'jose',
     'pino',
     'sharp',
     'zod',
