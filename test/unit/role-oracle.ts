@@ -27,14 +27,20 @@ const table = `
 /**
  * Actions the agreed table does not name, each with the row it follows from: looking at a subject is like looking at its papers;
  * who may take a review may list and hold it; reading policy, keys and callers belongs to those who may change them and to
- * the auditor; an export is an opening of the original; the published limits are for every caller; the last five are the
- * vault's own and no key or token can hold them.
+ * the auditor; an export is an opening of the original; holds are listed by those who place them and the auditor, purge runs by
+ * those who plan or execute them; a clock is confirmed by the officer and another person; approvals belong to everybody who has a
+ * cell A; the published limits are for every caller; those in `vaultsOwn` are the vault's own and no key or token holds them.
  */
 const derived = `
 | subject.describe | O | ✔ | ✔ | O | ✔ | O | ✔ | – | – |
 | review.list, review.assign | – | ✔ | ✔ | – | – | – | – | – | – |
 | document.export | – | – | – | – | A | A | – | – | – |
 | policy.read, key.read, caller.read | – | – | – | – | ✔ | ✔ | ✔ | – | ✔ |
+| hold.list | – | – | ✔ | – | ✔ | ✔ | ✔ | – | – |
+| purge.read | – | – | – | – | ✔ | – | ✔ | ✔ | – |
+| purge.confirm-clock | – | – | – | – | A | – | – | – | – |
+| approval.ask, approval.vote | – | – | ✔ | – | ✔ | ✔ | – | – | ✔ |
+| approval.read | – | – | ✔ | – | ✔ | ✔ | ✔ | – | ✔ |
 | limits.read | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ | ✔ |
 `
 const vaultsOwn: readonly string[] = [
@@ -42,6 +48,10 @@ const vaultsOwn: readonly string[] = [
   'deposit.sweep',
   'grant.sweep',
   'caller.sweep',
+  'retention.reckon',
+  'deletion.answer',
+  'backup.take',
+  'restore.check',
   'instance.start',
   'instance.stop',
 ]
