@@ -1,13 +1,9 @@
-import type { Document, DocumentState } from '../domain/document.ts'
 import { documentMoves } from '../domain/document.ts'
 import type { TenantId } from '../domain/ids.ts'
+import { purgeRunMoves } from '../domain/purge-run.ts'
 import type { Change } from '../ports/ledger.ts'
-import type { CollectionName, LedgerRow } from './mongo-schema.ts'
-
-export type LedgerCollection = Extract<
-  CollectionName,
-  'documents' | 'subjects' | 'reviews' | 'desks' | 'answers' | 'api_keys' | 'denied_tokens' | 'epochs'
->
+import { collectionOf, type LedgerCollection, type Put, rowId, rowOf } from './mongo-ledger-rows.ts'
+import type { LedgerRow } from './mongo-schema.ts'
 
 /** One conditional write; `where` names at most one row, by its id, its version and what else must hold of it. */
 export type Step = { readonly collection: LedgerCollection } & (
@@ -20,27 +16,13 @@ export interface Where {
   readonly _id: string
   readonly version: number
   readonly tenant?: string
-  readonly states?: readonly DocumentState[]
+  readonly states?: readonly string[]
 }
-
-const collectionOf: Readonly<Record<Change['row'], LedgerCollection>> = {
-  document: 'documents',
-  subject: 'subjects',
-  review: 'reviews',
-  desk: 'desks',
-  answer: 'answers',
-  key: 'api_keys',
-  'denied-token': 'denied_tokens',
-  epoch: 'epochs',
-}
-
-/** Ids of rows are bound to their tenant, so that no filter can forget it. */
-export const rowId = (tenant: TenantId, id: string): string => `${tenant}/${id}`
 
 /**
  * One conditional write for each change, in their order.
  * @throws {RangeError} a version that is not the expected one's successor, rows of two tenants, or a move that no document
- *   makes: defects of the caller, not conflicts
+ *   or run makes: defects of the caller, not conflicts
  */
 export function stepsFor(changes: readonly Change[]): readonly Step[] {
   const tenants = new Set(changes.flatMap(tenantOf))
@@ -49,19 +31,20 @@ export function stepsFor(changes: readonly Change[]): readonly Step[] {
   return changes.map(change => ('put' in change ? stepForPut(change) : stepForForget(change, tenant)))
 }
 
-function stepForPut(change: Extract<Change, { put: unknown }>): Step {
+function stepForPut(change: Put): Step {
   const { row, expected, put } = change
   const collection = collectionOf[row]
   if (put.version !== expected + 1) throw new RangeError('a change carries the version after the expected one')
   const stored = rowOf(change)
   if (expected === 0) {
     if (row === 'document' && put.state !== 'depositing') throw new RangeError('a document begins as depositing')
+    if (row === 'run' && put.state !== 'planned') throw new RangeError('a run begins as planned')
     return { collection, insert: stored }
   }
   const where = { _id: stored._id, version: expected, tenant: put.tenant }
-  if (row !== 'document') return { collection, where, replace: stored }
-  const states = originsOf(put.state)
-  if (states.length === 0) throw new RangeError('no document moves to that state')
+  const states = originsOf(change)
+  if (states === undefined) return { collection, where, replace: stored }
+  if (states.length === 0) throw new RangeError(`no ${row} moves to that state`)
   return { collection, where: { ...where, states }, replace: stored }
 }
 
@@ -79,46 +62,16 @@ function tenantOf(change: Change): readonly TenantId[] {
   return 'tenant' in change.forget ? [change.forget.tenant] : []
 }
 
-function rowOf({ row, put }: Extract<Change, { put: unknown }>): LedgerRow {
-  const { tenant, version } = put
-  const core = { tenant, version, body: put }
-  switch (row) {
-    case 'document':
-      return { ...core, _id: rowId(tenant, put.id), ...documentFields(put) }
-    case 'subject':
-      return { ...core, _id: rowId(tenant, put.id), reference: put.reference }
-    case 'review':
-      return { ...core, _id: rowId(tenant, put.id), document: put.document, state: put.state }
-    case 'desk':
-      return { ...core, _id: rowId(tenant, put.person) }
-    case 'answer':
-      return { ...core, _id: put.key, expiresMs: put.expiresAtMs }
-    case 'key':
-      return { ...core, _id: put.keyId }
-    case 'denied-token':
-      return { ...core, _id: rowId(tenant, put.id), expiresMs: put.expiresAtMs }
-    case 'epoch':
-      return { ...core, _id: rowId(tenant, put.epoch) }
-  }
+/** The states from which the row may get to the one that is put: a condition of the write. Undefined where any will do. */
+function originsOf({ row, put }: Put): readonly string[] | undefined {
+  if (row === 'document') return originsIn(documentMoves, put.state)
+  if (row === 'run') return originsIn(purgeRunMoves, put.state)
+  return undefined
 }
 
-function documentFields(put: Document): Partial<LedgerRow> {
-  const { subject, state } = put
-  switch (put.state) {
-    case 'depositing':
-      return { subject, state, liveUpload: put.uploadMac, blobKey: put.blobKey, dueMs: put.deadlineMs }
-    case 'stored':
-      return { subject, state, liveUpload: put.uploadMac, blobKey: put.blobKey }
-    case 'purging':
-      return { subject, state, blobKey: put.blobKey }
-    case 'purged':
-      return { subject, state }
-    case 'abandoned':
-      return { subject, state, blobKey: put.blobKey, dueMs: put.abandonedAtMs }
-  }
-}
-
-/** The states from which a document may get to `to`: a condition of the write. */
-function originsOf(to: DocumentState): readonly DocumentState[] {
-  return (Object.keys(documentMoves) as DocumentState[]).filter(from => documentMoves[from].includes(to))
+function originsIn<State extends string>(
+  legal: Readonly<Record<State, readonly State[]>>,
+  to: State,
+): readonly State[] {
+  return (Object.keys(legal) as State[]).filter(from => legal[from].includes(to))
 }

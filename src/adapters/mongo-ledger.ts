@@ -1,39 +1,47 @@
-import { type ClientSession, type Model, trusted } from 'mongoose'
+import { type Model, trusted } from 'mongoose'
 import type { Answer } from '../domain/answer.ts'
+import type { Approval, ApprovalState } from '../domain/approval.ts'
 import type { ApiKey } from '../domain/caller.ts'
 import { type DeniedToken, denialIdsFor, type TokenName } from '../domain/denied-token.ts'
 import type { Document } from '../domain/document.ts'
 import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
-import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type {
+  ApprovalId,
+  DocumentId,
+  PersonId,
+  PurgeRunId,
+  ReviewId,
+  SubjectId,
+  SubjectReference,
+  TenantId,
+} from '../domain/ids.ts'
+import type { PurgePage, PurgeRun, RetentionState } from '../domain/purge-run.ts'
 import type { Desk, Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Change, Committed, Ledger, Page } from '../ports/ledger.ts'
-import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
+import type { MongoConnection } from './mongo-connection.ts'
 import { dropLease, takeLease } from './mongo-leases.ts'
-import { type LedgerCollection, rowId, type Step, stepsFor } from './mongo-ledger-steps.ts'
+import { commitChanges } from './mongo-ledger-commit.ts'
+import { type LedgerCollection, pageId, rowId } from './mongo-ledger-rows.ts'
+import { pastIdsOf, tenantsIn } from './mongo-ledger-tenants.ts'
 import { type LedgerRow, modelOf } from './mongo-schema.ts'
 
-type Order = Readonly<Record<string, 1>>
+type Order = Readonly<Record<string, 1 | -1>>
 interface Listing {
   readonly limit: number
   readonly sort?: Order
 }
 
 const visible = trusted({ $in: ['stored', 'purging', 'purged'] })
+const live = trusted({ $in: ['depositing', 'stored', 'purging'] })
+const open = trusted({ $nin: ['done', 'stale'] })
+/** A tenant has a handful; more would be a defect, and is cut off rather than held in memory. */
+const mostOpenRuns = 1_000
+const mostAnswers = 10_000
 /** One a year for centuries. */
 const mostEpochs = 1_000
 const byId: Order = { _id: 1 }
-
-/** A step of a commit lost; thrown to undo the steps before it. */
-class Lost extends Error {
-  readonly committed: Extract<Committed, { done: false }>
-
-  constructor(change: number, conflict: 'version' | 'unique') {
-    super('a change of the commit lost')
-    this.committed = { done: false, change, conflict }
-  }
-}
 
 /** The ledger in MongoDB: bodies as the domain types them, conditions and order by fields beside them. */
 export class MongoLedger implements Ledger {
@@ -109,6 +117,96 @@ export class MongoLedger implements Ledger {
     return this.#all('epochs', { _id: after(tenant, { limit: mostEpochs }) }, { limit: mostEpochs })
   }
 
+  liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]> {
+    return this.#all('documents', { tenant, subject, state: live, _id: after(tenant, page) }, page)
+  }
+
+  dueSubjects(
+    tenant: TenantId,
+    asOfMs: number,
+    { after: last, limit }: Parameters<Ledger['dueSubjects']>[2],
+  ): Promise<readonly Subject[]> {
+    const order = { limit, sort: { lookMs: 1, _id: 1 } } as const
+    const due = { tenant, lookMs: trusted({ $lte: asOfMs }) }
+    if (last === undefined) return this.#all('subjects', due, order)
+    const { lookAtMs, id } = last
+    const isBeyond = trusted([
+      { lookMs: trusted({ $gt: lookAtMs }) },
+      { lookMs: lookAtMs, _id: trusted({ $gt: rowId(tenant, id) }) },
+    ])
+    const rest = { tenant, lookMs: trusted({ $gte: lookAtMs, $lte: asOfMs }), $or: isBeyond }
+    return this.#all('subjects', rest, order)
+  }
+
+  async countDue(tenant: TenantId, asOfMs: number): Promise<{ readonly count: number; readonly oldestMs?: number }> {
+    const filter = { tenant, lookMs: trusted({ $lte: asOfMs }) }
+    const count = await this.#count('subjects', filter)
+    if (count === 0) return { count }
+    const [oldest] = await this.#all<Subject>('subjects', filter, { limit: 1, sort: { lookMs: 1, _id: 1 } })
+    return oldest?.lookAtMs === undefined ? { count: 0 } : { count, oldestMs: oldest.lookAtMs }
+  }
+
+  heldSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]> {
+    return this.#all('subjects', { tenant, held: true, _id: after(tenant, page) }, page)
+  }
+
+  countHeld(tenant: TenantId): Promise<number> {
+    return this.#count('subjects', { tenant, held: true })
+  }
+
+  unansweredSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]> {
+    return this.#all('subjects', { tenant, unanswered: true, _id: after(tenant, page) }, page)
+  }
+
+  purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]> {
+    return this.#all('documents', { tenant, state: 'purging', _id: after(tenant, page) }, page)
+  }
+
+  countPurged(tenant: TenantId, sinceMs: number): Promise<number> {
+    return this.#count('documents', { tenant, purgedMs: trusted({ $gte: sinceMs }) })
+  }
+
+  answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
+    return this.#all('answers', { tenant, ...of }, { limit: mostAnswers })
+  }
+
+  findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined> {
+    return this.#one('purge_runs', { _id: rowId(tenant, id), tenant })
+  }
+
+  listRuns(tenant: TenantId, { after: last, limit }: Page<PurgeRunId>): Promise<readonly PurgeRun[]> {
+    const before = last === undefined ? pastIdsOf(tenant) : rowId(tenant, last)
+    const filter = { _id: trusted({ $gt: rowId(tenant, ''), $lt: before }) }
+    return this.#all('purge_runs', filter, { limit, sort: { _id: -1 } })
+  }
+
+  openRuns(tenant: TenantId): Promise<readonly PurgeRun[]> {
+    return this.#all('purge_runs', { tenant, state: open }, { limit: mostOpenRuns })
+  }
+
+  listPages(tenant: TenantId, run: PurgeRunId, page: Page<number>): Promise<readonly PurgePage[]> {
+    const from = page.after === undefined ? rowId(tenant, `${run}/`) : pageId(tenant, run, page.after)
+    return this.#all('purge_pages', { _id: trusted({ $gt: from, $lt: pastIdsOf(rowId(tenant, run)) }) }, page)
+  }
+
+  findApproval(tenant: TenantId, id: ApprovalId): Promise<Approval | undefined> {
+    return this.#one('approvals', { _id: rowId(tenant, id), tenant })
+  }
+
+  listApprovals(tenant: TenantId, state: ApprovalState, page: Page<ApprovalId>): Promise<readonly Approval[]> {
+    return this.#all('approvals', { tenant, state, _id: after(tenant, page) }, page)
+  }
+
+  findRetentionState(tenant: TenantId): Promise<RetentionState | undefined> {
+    return this.#one('retention_states', { _id: rowId(tenant, ''), tenant })
+  }
+
+  async serverNowMs(): Promise<number> {
+    const admin = this.#mongo.connection.getClient().db('admin')
+    const { localTime } = await this.#mongo.ask(() => admin.command({ hello: 1 }))
+    return (localTime as Date).getTime()
+  }
+
   listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]> {
     const isDue = trusted([{ state: 'abandoned' }, { dueMs: trusted({ $lt: asOfMs }) }])
     const filter = { tenant, dueMs: trusted({ $exists: true }), $or: isDue }
@@ -144,33 +242,12 @@ export class MongoLedger implements Ledger {
     return new Set(rows.flatMap(({ blobKey }) => blobKey ?? []))
   }
 
-  async tenants(): Promise<readonly TenantId[]> {
-    const hops = (['documents', 'subjects', 'reviews', 'desks', 'denied_tokens'] as const).map(name =>
-      this.#tenantsByHops(name),
-    )
-    const listed = (['answers', 'api_keys'] as const).map(name =>
-      this.#mongo.ask(session => this.#rows(name).distinct('tenant').session(session)),
-    )
-    const found = await Promise.all([...hops, ...listed])
-    return [...new Set(found.flat())].toSorted() as TenantId[]
+  tenants(): Promise<readonly TenantId[]> {
+    return tenantsIn(this.#mongo)
   }
 
-  /** One change is one write, several are one transaction; either way each is conditional on the version that was expected. */
-  async commit(_by: Grant | Settlement, changes: readonly Change[]): Promise<Committed> {
-    const steps = stepsFor(changes)
-    const takeAll = async (session: ClientSession): Promise<void> => {
-      for (const [at, step] of steps.entries()) await this.#take(step, at, session)
-    }
-    try {
-      if (steps.length === 1) await this.#mongo.ask(takeAll)
-      if (steps.length > 1) await this.#mongo.transact(takeAll)
-      return { done: true }
-    } catch (error) {
-      if (!(error instanceof Lost)) throw error
-      const { committed } = error
-      if (committed.conflict === 'version') await this.#requireLegalMove(steps[committed.change])
-      return committed
-    }
+  commit(_by: Grant | Settlement, changes: readonly Change[]): Promise<Committed> {
+    return commitChanges(this.#mongo, changes)
   }
 
   takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined> {
@@ -179,47 +256,6 @@ export class MongoLedger implements Ledger {
 
   dropLease(name: string, holder: string): Promise<void> {
     return dropLease(this.#mongo, name, holder)
-  }
-
-  async #take(step: Step, at: number, session: ClientSession): Promise<void> {
-    const rows = this.#rows(step.collection)
-    try {
-      if ('insert' in step) {
-        await rows.insertOne({ ...step.insert }, { session })
-        return
-      }
-      const { states, ...where } = step.where
-      const filter = states ? { ...where, state: trusted({ $in: states }) } : where
-      const { matched } =
-        'remove' in step
-          ? { matched: (await rows.deleteOne(filter, { session })).deletedCount }
-          : { matched: (await rows.replaceOne(filter, step.replace, { session })).matchedCount }
-      if (matched !== 1) throw new Lost(at, 'version')
-    } catch (error) {
-      if (!isDuplicate(error)) throw error
-      throw new Lost(at, '_id' in (error.keyPattern ?? {}) ? 'version' : 'unique')
-    }
-  }
-
-  /** Versions only grow: a row that still has the expected one was refused for its state, which no retry will mend. */
-  async #requireLegalMove(step: Step | undefined): Promise<void> {
-    if (!step || !('replace' in step) || !step.where.states) return
-    const { states: _, ...same } = step.where
-    if (await this.#one('documents', same)) throw new RangeError('no document makes that move')
-  }
-
-  /** From tenant to tenant along the ids: a plain `distinct` would walk every row. */
-  async #tenantsByHops(name: LedgerCollection): Promise<readonly string[]> {
-    const found: string[] = []
-    for (let beyond = ''; ; ) {
-      const filter = { _id: trusted({ $gte: beyond }) }
-      const row = await this.#mongo.ask(session =>
-        this.#rows(name).findOne(filter, { tenant: 1 }, { lean: true, session, sort: byId }),
-      )
-      if (!row) return found
-      found.push(row.tenant)
-      beyond = pastIdsOf(row.tenant)
-    }
   }
 
   #rows(name: LedgerCollection): Model<LedgerRow> {
@@ -237,12 +273,13 @@ export class MongoLedger implements Ledger {
     )
     return rows.map(({ body }) => body as Row)
   }
+
+  #count(name: LedgerCollection, filter: object): Promise<number> {
+    return this.#mongo.ask(session => this.#rows(name).countDocuments(filter, { session, maxTimeMS: 2_000 }))
+  }
 }
 
 /** The ids of one tenant that come after the page's. */
 function after<Id extends string>(tenant: TenantId, page: Page<Id>): object {
   return trusted({ $gt: rowId(tenant, page.after ?? ''), $lt: pastIdsOf(tenant) })
 }
-
-/** `0` is what follows `/` in the order of bytes, and stands in no other tenant's ids at that place before it. */
-const pastIdsOf = (tenant: string): string => `${tenant}0`

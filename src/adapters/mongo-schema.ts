@@ -17,6 +17,12 @@ export interface LedgerRow {
   readonly reference?: string
   readonly document?: string
   readonly expiresMs?: number
+  /** Of subjects: when the clock of retention looks at them, and what it keeps lists of. */
+  readonly lookMs?: number
+  readonly held?: true
+  readonly unanswered?: true
+  /** Of tombstones. */
+  readonly purgedMs?: number
 }
 
 export interface LeaseRow {
@@ -88,6 +94,10 @@ const ledgerFields = {
   reference: String,
   document: String,
   expiresMs: Number,
+  lookMs: Number,
+  held: Boolean,
+  unanswered: Boolean,
+  purgedMs: Number,
 }
 const whileThere = (field: string): IndexOptions => ({ partialFilterExpression: { [field]: { $exists: true } } })
 
@@ -103,9 +113,19 @@ const collections = {
       [{ tenant: 1, subject: 1, _id: 1 }, {}],
       [{ tenant: 1, dueMs: 1, _id: 1 }, whileThere('dueMs')],
       [{ blobKey: 1 }, whileThere('blobKey')],
+      [{ tenant: 1, state: 1, _id: 1 }, { partialFilterExpression: { state: 'purging' } }],
+      [{ tenant: 1, purgedMs: 1 }, whileThere('purgedMs')],
     ],
   },
-  subjects: { fields: ledgerFields, indexes: [[{ tenant: 1, reference: 1 }, { unique: true }]] },
+  subjects: {
+    fields: ledgerFields,
+    indexes: [
+      [{ tenant: 1, reference: 1 }, { unique: true }],
+      [{ tenant: 1, lookMs: 1, _id: 1 }, whileThere('lookMs')],
+      [{ tenant: 1, held: 1, _id: 1 }, { partialFilterExpression: { held: true } }],
+      [{ tenant: 1, unanswered: 1, _id: 1 }, { partialFilterExpression: { unanswered: true } }],
+    ],
+  },
   reviews: {
     fields: ledgerFields,
     indexes: [
@@ -119,11 +139,17 @@ const collections = {
     indexes: [
       [{ tenant: 1, expiresMs: 1, _id: 1 }, {}],
       [{ tenant: 1, _id: 1 }, {}],
+      [{ tenant: 1, document: 1, _id: 1 }, whileThere('document')],
+      [{ tenant: 1, subject: 1, _id: 1 }, whileThere('subject')],
     ],
   },
   api_keys: { fields: ledgerFields, indexes: [[{ tenant: 1, _id: 1 }, {}]] },
   denied_tokens: { fields: ledgerFields, indexes: [[{ tenant: 1, expiresMs: 1, _id: 1 }, {}]] },
   epochs: { fields: ledgerFields, indexes: [] },
+  purge_runs: { fields: ledgerFields, indexes: [[{ tenant: 1, state: 1, _id: 1 }, {}]] },
+  purge_pages: { fields: ledgerFields, indexes: [] },
+  approvals: { fields: ledgerFields, indexes: [[{ tenant: 1, state: 1, _id: 1 }, {}]] },
+  retention_states: { fields: ledgerFields, indexes: [] },
   leases: { fields: { _id: String, holder: String, untilMs: Number, fence: Number }, indexes: [] },
   // Counted from the last spending, by the server's clock: every window is much shorter.
   spends: {

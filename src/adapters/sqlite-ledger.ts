@@ -1,60 +1,27 @@
 import type { Answer } from '../domain/answer.ts'
+import type { Approval, ApprovalState } from '../domain/approval.ts'
 import type { ApiKey } from '../domain/caller.ts'
 import { type DeniedToken, denialIdsFor, type TokenName } from '../domain/denied-token.ts'
 import type { Document } from '../domain/document.ts'
 import type { Epoch } from '../domain/epoch.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
-import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
+import type {
+  ApprovalId,
+  DocumentId,
+  PersonId,
+  PurgeRunId,
+  ReviewId,
+  SubjectId,
+  SubjectReference,
+  TenantId,
+} from '../domain/ids.ts'
+import type { PurgePage, PurgeRun, RetentionState } from '../domain/purge-run.ts'
 import type { Desk, Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Change, Committed, Ledger, Page } from '../ports/ledger.ts'
-import { stepsFor } from './sqlite-ledger-steps.ts'
+import { sql, tenants } from './sqlite-ledger-finders.ts'
+import { stepsFor, versionQuestion } from './sqlite-ledger-steps.ts'
 import type { SqliteThread, SqlValue } from './sqlite-thread.ts'
-
-const visible = "state IN ('stored', 'purging', 'purged')"
-const overdue = "state IN ('depositing', 'abandoned')"
-
-/** Finders: each binds the tenant first, where there is one. */
-const sql = {
-  document: 'SELECT body FROM document WHERE tenant = ? AND id = ?',
-  documentsOf: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND ${visible} AND id > ? ORDER BY id LIMIT ?`,
-  upload: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND upload_mac = ?
-    AND state IN ('depositing', 'stored')`,
-  overdue: `SELECT body FROM document WHERE tenant = ? AND ${overdue} AND (state = 'abandoned' OR due_ms < ?)
-    ORDER BY due_ms, id LIMIT ?`,
-  everyDocument: 'SELECT body FROM document WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
-  subjectByReference: 'SELECT body FROM subject WHERE tenant = ? AND reference = ?',
-  subject: 'SELECT body FROM subject WHERE tenant = ? AND id = ?',
-  everySubject: 'SELECT body FROM subject WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
-  review: 'SELECT body FROM review WHERE tenant = ? AND id = ?',
-  reviewOf: 'SELECT body FROM review WHERE tenant = ? AND document = ?',
-  reviewsIn: 'SELECT body FROM review WHERE tenant = ? AND state = ? AND id > ? ORDER BY id LIMIT ?',
-  everyReview: 'SELECT body FROM review WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
-  desk: 'SELECT body FROM desk WHERE tenant = ? AND person = ?',
-  answer: 'SELECT body FROM answer WHERE key = ?',
-  expiredAnswers: 'SELECT body FROM answer WHERE tenant = ? AND expires_ms < ? ORDER BY expires_ms, key LIMIT ?',
-  everyAnswer: 'SELECT body FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?',
-  apiKey: 'SELECT body FROM api_key WHERE key_id = ?',
-  apiKeys: 'SELECT body FROM api_key WHERE tenant = ? AND key_id > ? ORDER BY key_id LIMIT ?',
-  denials: 'SELECT body FROM denied_token WHERE tenant = ? AND id IN (?, ?) ORDER BY id',
-  expiredDenials: 'SELECT body FROM denied_token WHERE tenant = ? AND expires_ms < ? ORDER BY expires_ms, id LIMIT ?',
-  epoch: 'SELECT body FROM epoch WHERE tenant = ? AND epoch = ?',
-  epochs: 'SELECT body FROM epoch WHERE tenant = ? ORDER BY epoch',
-  namedBlobs: `SELECT DISTINCT blob_key FROM document
-    WHERE blob_key IN (SELECT value FROM json_each(?)) AND blob_key IS NOT NULL`,
-  documentVersion: 'SELECT version FROM document WHERE tenant = ? AND id = ?',
-  takeLease: `INSERT INTO lease (name, holder, until_ms, fence) VALUES (?1, ?2, ?3, 1)
-    ON CONFLICT (name) DO UPDATE SET
-      fence = fence + (holder <> excluded.holder), holder = excluded.holder, until_ms = excluded.until_ms
-    WHERE until_ms <= ?4 OR holder = excluded.holder
-    RETURNING fence`,
-  // The row stays, without a holder, so that the fencing number goes on.
-  dropLease: "UPDATE lease SET holder = '', until_ms = 0 WHERE name = ? AND holder = ?",
-} as const
-
-const tenantTables = ['document', 'subject', 'review', 'desk', 'answer', 'api_key', 'denied_token'] as const
-/** Hops from tenant to tenant along each table's index: a plain DISTINCT would walk every row. */
-const tenants = `SELECT tenant FROM (${tenantTables.map(hopsIn).join(' UNION ')}) ORDER BY tenant`
 
 /** The ledger in `ledger.sqlite`: bodies as JSON, conditions and order by typed columns. */
 export class SqliteLedger implements Ledger {
@@ -128,6 +95,84 @@ export class SqliteLedger implements Ledger {
     return this.#all(sql.epochs, tenant)
   }
 
+  liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]> {
+    return this.#all(sql.liveDocuments, tenant, subject, page.after ?? '', page.limit)
+  }
+
+  dueSubjects(
+    tenant: TenantId,
+    asOfMs: number,
+    { after, limit }: Parameters<Ledger['dueSubjects']>[2],
+  ): Promise<readonly Subject[]> {
+    const from = [after?.lookAtMs ?? Number.MIN_SAFE_INTEGER, after?.id ?? '']
+    return this.#all(sql.dueSubjects, tenant, asOfMs, ...from, limit)
+  }
+
+  async countDue(tenant: TenantId, asOfMs: number): Promise<{ readonly count: number; readonly oldestMs?: number }> {
+    const [row] = await this.#thread.read('ledger', sql.countDue, [tenant, asOfMs])
+    const oldest = row?.oldest
+    return { count: Number(row?.n), ...(typeof oldest === 'number' ? { oldestMs: oldest } : {}) }
+  }
+
+  heldSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]> {
+    return this.#all(sql.heldSubjects, tenant, page.after ?? '', page.limit)
+  }
+
+  countHeld(tenant: TenantId): Promise<number> {
+    return this.#count(sql.countHeld, tenant)
+  }
+
+  unansweredSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]> {
+    return this.#all(sql.unansweredSubjects, tenant, page.after ?? '', page.limit)
+  }
+
+  purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]> {
+    return this.#all(sql.purging, tenant, page.after ?? '', page.limit)
+  }
+
+  countPurged(tenant: TenantId, sinceMs: number): Promise<number> {
+    return this.#count(sql.purgedSince, tenant, sinceMs)
+  }
+
+  answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
+    if ('document' in of) return this.#all(sql.answersOfDocument, tenant, of.document)
+    return this.#all(sql.answersOfSubject, tenant, of.subject)
+  }
+
+  findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined> {
+    return this.#one(sql.run, tenant, id)
+  }
+
+  listRuns(tenant: TenantId, { after, limit }: Page<PurgeRunId>): Promise<readonly PurgeRun[]> {
+    if (after === undefined) return this.#all(sql.newestRuns, tenant, limit)
+    return this.#all(sql.runsBefore, tenant, after, limit)
+  }
+
+  openRuns(tenant: TenantId): Promise<readonly PurgeRun[]> {
+    return this.#all(sql.openRuns, tenant)
+  }
+
+  listPages(tenant: TenantId, run: PurgeRunId, page: Page<number>): Promise<readonly PurgePage[]> {
+    return this.#all(sql.pages, tenant, run, page.after ?? -1, page.limit)
+  }
+
+  findApproval(tenant: TenantId, id: ApprovalId): Promise<Approval | undefined> {
+    return this.#one(sql.approval, tenant, id)
+  }
+
+  listApprovals(tenant: TenantId, state: ApprovalState, page: Page<ApprovalId>): Promise<readonly Approval[]> {
+    return this.#all(sql.approvals, tenant, state, page.after ?? '', page.limit)
+  }
+
+  findRetentionState(tenant: TenantId): Promise<RetentionState | undefined> {
+    return this.#one(sql.retention, tenant)
+  }
+
+  /** Nobody else's clock stands behind a file. */
+  async serverNowMs(): Promise<undefined> {
+    return undefined
+  }
+
   listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]> {
     return this.#all(sql.overdue, tenant, asOfMs, limit)
   }
@@ -183,10 +228,15 @@ export class SqliteLedger implements Ledger {
 
   /** Versions only grow: a row that still has the expected one was refused for its state, which no retry will mend. */
   async #requireLegalMove(change: Change | undefined): Promise<void> {
-    if (change?.row !== 'document' || !('put' in change)) return
-    const { tenant, id } = change.put
-    const [row] = await this.#thread.read('ledger', sql.documentVersion, [tenant, id])
-    if (row?.version === change.expected) throw new RangeError('no document makes that move')
+    const question = change && versionQuestion(change)
+    if (!question) return
+    const [row] = await this.#thread.read('ledger', question.sql, question.params)
+    if (row?.version === change.expected) throw new RangeError(`no ${change.row} makes that move`)
+  }
+
+  async #count(text: string, ...params: readonly SqlValue[]): Promise<number> {
+    const [row] = await this.#thread.read('ledger', text, params)
+    return Number(row?.n)
   }
 
   async #one<Row>(text: string, ...params: readonly SqlValue[]): Promise<Row | undefined> {
@@ -198,12 +248,4 @@ export class SqliteLedger implements Ledger {
     const rows = await this.#thread.read('ledger', text, params)
     return rows.map(row => JSON.parse(row.body as string) as Row)
   }
-}
-
-function hopsIn(table: string): string {
-  return `SELECT tenant FROM (WITH RECURSIVE hop (tenant) AS (
-    SELECT min(tenant) FROM ${table}
-    UNION ALL SELECT (SELECT min(t.tenant) FROM ${table} t WHERE t.tenant > hop.tenant) FROM hop
-      WHERE hop.tenant IS NOT NULL
-  ) SELECT tenant FROM hop WHERE tenant IS NOT NULL)`
 }

@@ -124,6 +124,59 @@ CREATE TABLE denied_token (
 CREATE INDEX denied_token_by_expiry ON denied_token (tenant, expires_ms, id);
 `
 
+/** What the clock of retention asks for. Rows from before know no hold, and their `look_ms` is reckoned by the first look. */
+const retention = `
+ALTER TABLE document ADD COLUMN purged_ms INTEGER;
+CREATE INDEX document_live ON document (tenant, subject, id) WHERE state IN ('depositing', 'stored', 'purging');
+CREATE INDEX document_purging ON document (tenant, id) WHERE state = 'purging';
+CREATE INDEX document_purged ON document (tenant, purged_ms) WHERE purged_ms IS NOT NULL;
+ALTER TABLE subject ADD COLUMN look_ms INTEGER;
+ALTER TABLE subject ADD COLUMN held INTEGER NOT NULL DEFAULT 0 CHECK (held IN (0, 1));
+ALTER TABLE subject ADD COLUMN unanswered INTEGER NOT NULL DEFAULT 0 CHECK (unanswered IN (0, 1));
+UPDATE subject SET body = json_set(body, '$.holds', json('[]')) WHERE body ->> 'holds' IS NULL;
+UPDATE subject SET unanswered = 1 WHERE body ->> 'deletionAskedAtMs' IS NOT NULL
+  AND (body ->> 'reopenedAtMs' IS NULL OR body ->> 'deletionAskedAtMs' > body ->> 'reopenedAtMs');
+CREATE INDEX subject_due ON subject (tenant, look_ms, id) WHERE look_ms IS NOT NULL;
+CREATE INDEX subject_held ON subject (tenant, id) WHERE held = 1;
+CREATE INDEX subject_unanswered ON subject (tenant, id) WHERE unanswered = 1;
+ALTER TABLE answer ADD COLUMN document TEXT;
+ALTER TABLE answer ADD COLUMN subject TEXT;
+UPDATE answer SET document = body ->> 'document' WHERE body ->> 'document' IS NOT NULL;
+CREATE INDEX answer_of_document ON answer (tenant, document, key) WHERE document IS NOT NULL;
+CREATE INDEX answer_of_subject ON answer (tenant, subject, key) WHERE subject IS NOT NULL;
+CREATE TABLE purge_run (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('planned', 'approved', 'requested', 'executing', 'done', 'stale')),
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX purge_run_open ON purge_run (tenant, id) WHERE state NOT IN ('done', 'stale');
+CREATE TABLE purge_page (
+  tenant TEXT NOT NULL,
+  run TEXT NOT NULL,
+  n INTEGER NOT NULL CHECK (n >= 0),
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, run, n)
+) STRICT;
+CREATE TABLE approval (
+  tenant TEXT NOT NULL,
+  id TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('pending', 'granted', 'refused', 'used')),
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body)),
+  PRIMARY KEY (tenant, id)
+) STRICT;
+CREATE INDEX approval_by_state ON approval (tenant, state, id);
+CREATE TABLE retention_state (
+  tenant TEXT NOT NULL PRIMARY KEY,
+  version INTEGER NOT NULL,
+  body TEXT NOT NULL CHECK (json_valid(body))
+) STRICT;
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -159,7 +212,7 @@ CREATE INDEX spend_by_window ON spend (window_ms);
 
 export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
   trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
-  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs, deniedTokens] },
+  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs, deniedTokens, retention] },
   'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys, wrappedKeyEpochs] },
   budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
 }

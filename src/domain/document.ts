@@ -103,7 +103,8 @@ export type DocumentState = Document['state']
 export const documentMoves: Readonly<Record<DocumentState, readonly DocumentState[]>> = {
   depositing: ['stored', 'abandoned'],
   stored: ['purging'],
-  purging: ['purged'],
+  // To itself: an attempt that failed is counted.
+  purging: ['purging', 'purged'],
   purged: [],
   abandoned: [],
 }

@@ -88,6 +88,12 @@ export function deletionAskedSince({ deletionAskedAtMs, reopenedAtMs }: Subject)
   return reopenedAtMs === undefined || deletionAskedAtMs > reopenedAtMs ? deletionAskedAtMs : undefined
 }
 
+/** Whether the person asked to be deleted and has no answer to that request yet. */
+export function isUnanswered(subject: Subject): boolean {
+  const askedAtMs = deletionAskedSince(subject)
+  return askedAtMs !== undefined && subject.deletionAnswered?.askedAtMs !== askedAtMs
+}
+
 /** Why an event cannot be true of this subject; undefined means that it can. */
 export function contradiction(subject: Subject, event: SubjectEvent): 'before-account' | 'too-many-holds' | undefined {
   const { accountOpenedAtMs } = subject
