@@ -1,123 +1,196 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { z } from 'zod'
+import type { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
 import { idPatterns, parseTenantId, type TenantId } from '../domain/ids.ts'
-import { paperTypes } from '../domain/media.ts'
-import { roles } from '../domain/role.ts'
-import { maxTier } from '../domain/subject.ts'
+import type { RetentionPolicy } from '../domain/policy.ts'
+import { parseStrictJson } from '../domain/strict-json.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import {
+  basesUsed,
+  clockProblems,
+  contradictionsOf,
+  idleBases,
+  type Problem,
+  versionProblems,
+} from './file-tenant-rules.ts'
+import { byPaperType, type EarlierFile, earlierSchema, type TenantFile, tenantSchema } from './file-tenant-schema.ts'
 
-const word = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/)
-const words = z.array(word).min(1).refine(isWithoutRepeats, 'names one thing twice')
-const promise = z.string().min(1).max(300)
-const paperType = z.enum(paperTypes)
-const tenantRole = z.enum(roles).exclude(['system'])
+/** Beside the tenants, for editors. */
+const schemaName = 'policy.schema.json'
+const mostDepth = 16
 
-const tenantSchema = z.strictObject({
-  id: z.string().regex(idPatterns.tenant),
-  version: z.int().min(1),
-  name: z.string().min(1).max(64),
-  zone: z.string().refine(isZone, 'is no IANA time zone'),
-  papers: z.partialRecord(paperType, z.strictObject({ kinds: words, minTier: z.int().min(0).max(maxTier) })),
-  refused: z.partialRecord(paperType, promise),
-  purposes: words,
-  roles: z.array(tenantRole).min(1).refine(isWithoutRepeats, 'names one thing twice'),
-  support: z.strictObject({ rendition: z.enum(['none', 'masked']) }),
-  sources: z.strictObject({
-    papers: promise,
-    refused: promise,
-    purposes: promise,
-    zone: promise,
-    support: promise,
-  }),
-})
-
-type Problem = { readonly field: string; readonly message: string }
+/** What a tenant's files say, or every problem of them, each named `<file>: <path>`. */
 type Loaded = { readonly tenant: Tenant } | { readonly problems: readonly Problem[] }
 
 /**
- * Reads every `<id>.json` of a folder, in the order of ids.
+ * Reads every `<id>.json` of a folder, in the order of ids, each with its earlier versions `<id>/<version>.json`. A tenant that
+ * lacks a basis, a jurisdiction or a licence is among them, and says so in `lacking`.
  *
  * @throws {VaultError} config.invalid - with every problem of every file, each named `<file>: <path>`; or no file at all
  */
 export async function loadTenants(folder: string): Promise<ReadonlyMap<TenantId, Tenant>> {
-  const names = await namesIn(folder)
-  const loaded = await Promise.all(names.map(name => load(folder, name)))
-  const problems = loaded.flatMap(one => ('problems' in one ? one.problems : []))
-  if (names.length === 0) problems.push({ field: 'VAULT_TENANTS_DIR', message: 'holds no tenant' })
+  const { files, stray } = await namesIn(folder)
+  const loaded = await Promise.all(files.map(name => loadTenant(join(folder, name))))
+  const problems = [...stray, ...loaded.flatMap(one => ('problems' in one ? one.problems : []))]
+  if (files.length === 0) problems.push({ field: 'VAULT_TENANTS_DIR', message: 'holds no tenant' })
   if (problems.length > 0) throw new VaultError('config.invalid', { problems })
   return new Map(loaded.flatMap(one => ('tenant' in one ? [[one.tenant.id, one.tenant] as const] : [])))
 }
 
-async function namesIn(folder: string): Promise<readonly string[]> {
+/**
+ * Reads one tenant's file, with the earlier versions that lie in the folder of its name beside it.
+ * @returns the tenant, or every problem, each named `<file>: <path>`
+ */
+export async function loadTenant(path: string): Promise<Loaded> {
+  const name = basename(path)
+  const [today, earlier] = await Promise.all([
+    read(path, name, tenantSchema),
+    earlierVersions(path.replace(/\.json$/, ''), name.replace(/\.json$/, '')),
+  ])
+  const problems = [...today.problems, ...earlier.problems]
+  if (!today.value || problems.length > 0) return { problems }
+  const policy = today.value
+  const clocks = earlier.versions
+  const contradictions = [
+    ...contradictionsOf(policy, basename(path, '.json')),
+    ...versionProblems(policy, clocks),
+    ...idleBases(policy, clocks),
+  ]
+  const id = parseTenantId(policy.id)
+  if (!id || contradictions.length > 0) return { problems: named(name, contradictions) }
+  return { tenant: tenantFrom(id, policy, clocks) }
+}
+
+/** Tenants' files, and folders of versions that belong to none. */
+async function namesIn(folder: string): Promise<{ readonly files: readonly string[]; readonly stray: Problem[] }> {
   try {
-    return (await readdir(folder)).filter(name => name.endsWith('.json')).sort()
+    const entries = await readdir(folder, { withFileTypes: true })
+    const files = entries.filter(
+      entry => entry.name.endsWith('.json') && entry.name !== schemaName && !entry.isDirectory(),
+    )
+    const known = new Set(files.map(({ name }) => basename(name, '.json')))
+    const stray = entries.filter(
+      entry => entry.isDirectory() && idPatterns.tenant.test(entry.name) && !known.has(entry.name),
+    )
+    return {
+      files: files.map(({ name }) => name).sort(),
+      stray: stray.map(({ name }) => ({ field: name, message: 'holds versions of a tenant that has no file' })),
+    }
   } catch (error) {
     const problems = [{ field: 'VAULT_TENANTS_DIR', message: 'cannot be read' }]
     throw new VaultError('config.invalid', { problems }, error)
   }
 }
 
-async function load(folder: string, name: string): Promise<Loaded> {
-  let json: unknown
+/** The clocks of a tenant's earlier versions, ascending; none where there is no such folder. */
+async function earlierVersions(
+  folder: string,
+  id: string,
+): Promise<{ readonly versions: readonly EarlierFile[]; readonly problems: readonly Problem[] }> {
+  let names: readonly string[]
   try {
-    json = JSON.parse(await readFile(join(folder, name), 'utf8'))
+    names = await readdir(folder)
   } catch (error) {
-    const message = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
-    return { problems: [{ field: name, message }] }
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { versions: [], problems: [] }
+    return { versions: [], problems: [{ field: id, message: 'cannot be read' }] }
   }
-  const parsed = tenantSchema.safeParse(json)
-  if (!parsed.success) return { problems: parsed.error.issues.map(issue => problemOf(name, issue)) }
-  const problems = contradictionsOf(parsed.data, basename(name, '.json'))
-  const id = parseTenantId(parsed.data.id)
-  if (!id || problems.length > 0)
-    return { problems: problems.map(problem => ({ ...problem, field: `${name}: ${problem.field}` })) }
-  const { version, name: shown, zone, papers, refused, purposes, roles, support } = parsed.data
-  return {
-    tenant: Object.freeze({
-      id,
-      version,
-      name: shown,
-      zone,
-      papers: new Map(paperTypes.flatMap(type => (papers[type] ? [[type, papers[type]] as const] : []))),
-      refused: new Map(paperTypes.flatMap(type => (refused[type] ? [[type, refused[type]] as const] : []))),
-      purposes,
-      roles,
-      support,
-    }),
-  }
+  const files = await Promise.all(names.map(name => readVersion(folder, id, name)))
+  const versions = files.flatMap(({ value }) => (value ? [value] : [])).sort((a, b) => a.version - b.version)
+  return { versions, problems: files.flatMap(({ problems }) => problems) }
 }
 
-/** Rules between members: each paper is either taken or refused with its promise, and the name is the file's. */
-function contradictionsOf(policy: z.output<typeof tenantSchema>, fileName: string): readonly Problem[] {
-  const problems: Problem[] = []
-  if (policy.id !== fileName) problems.push({ field: 'id', message: 'must be the name of the file' })
-  for (const type of paperTypes) {
-    const taken = policy.papers[type] !== undefined
-    const refused = policy.refused[type] !== undefined
-    if (taken && refused) problems.push({ field: `refused.${type}`, message: 'is both taken and refused' })
-    if (!taken && !refused) problems.push({ field: `refused.${type}`, message: 'is neither taken nor refused' })
+async function readVersion(folder: string, id: string, name: string): Promise<Read<EarlierFile>> {
+  const shown = `${id}/${name}`
+  const [, number] = /^([1-9][0-9]{0,3})\.json$/.exec(name) ?? []
+  if (number === undefined) return { problems: [{ field: shown, message: 'is not named <version>.json' }] }
+  const { value, problems } = await read(join(folder, name), shown, earlierSchema)
+  if (!value) return { problems }
+  const misnamed =
+    value.version === Number(number) ? [] : [{ field: 'version', message: 'must be the name of the file' }]
+  return { value, problems: named(shown, [...misnamed, ...clockProblems(value)]) }
+}
+
+type Read<T> = { readonly value?: T; readonly problems: readonly Problem[] }
+
+async function read<T>(path: string, shown: string, schema: z.ZodType<T>): Promise<Read<T>> {
+  let json: unknown
+  try {
+    json = parseStrictJson(await readFile(path), mostDepth)
+  } catch (error) {
+    return { problems: [{ field: shown, message: whyUnread(error) }] }
   }
-  return problems
+  const parsed = schema.safeParse(json)
+  if (parsed.success) return { value: parsed.data, problems: [] }
+  return { problems: parsed.error.issues.map(issue => problemOf(shown, issue)) }
+}
+
+function whyUnread(error: unknown): string {
+  if (!(error instanceof VaultError)) return 'cannot be read'
+  return error.code === 'body.duplicate-key' ? 'is not JSON: names one key twice' : 'is not JSON'
+}
+
+function tenantFrom(id: TenantId, policy: TenantFile, earlier: readonly EarlierFile[]): Tenant {
+  const { version, name, zone, jurisdiction, licence, purposes, roles, support, holds, purge, residency, decisions } =
+    policy
+  const regions = Object.entries(residency.regions).map(([region, { safeguard }]) => [region, safeguard] as const)
+  return Object.freeze({
+    id,
+    version,
+    name,
+    zone,
+    papers: byPaperType(policy.papers),
+    refused: byPaperType(policy.refused),
+    purposes,
+    roles,
+    support,
+    jurisdiction,
+    licence,
+    bases: new Map(Object.entries(policy.bases)),
+    policies: new Map([...earlier, policy].map(clocks => [clocks.version, clocksFrom(clocks)])),
+    holds,
+    purge,
+    residency: { regions: new Map(regions), minPlaces: residency.minPlaces },
+    tlsAtLeast: policy.tls.atLeast,
+    decisions,
+    lacking: lackingIn(policy, earlier),
+    demo: demoIn(policy),
+  })
+}
+
+function clocksFrom({ version, zone, retention, deletion }: EarlierFile): RetentionPolicy {
+  return Object.freeze({ version, zone, rules: byPaperType(retention), deletion })
+}
+
+/** What no paper may be taken without, by path. */
+function lackingIn(policy: TenantFile, earlier: readonly EarlierFile[]): readonly string[] {
+  const bases = [...basesUsed([policy, ...earlier])].filter(name => !Object.hasOwn(policy.bases, name))
+  return [
+    ...(['jurisdiction', 'licence'] as const).filter(name => policy[name] === undefined),
+    ...bases.map(name => `bases.${name}`),
+  ]
+}
+
+/** References that nobody has confirmed, by path. */
+function demoIn({ jurisdiction, licence, bases, residency }: TenantFile): readonly string[] {
+  const references = [
+    ['jurisdiction', jurisdiction],
+    ['licence', licence],
+    ...Object.entries(bases).map(([name, { source }]) => [`bases.${name}.source`, source]),
+    ...Object.entries(residency.regions).map(([name, { safeguard }]) => [
+      `residency.regions.${name}.safeguard`,
+      safeguard,
+    ]),
+  ] as const
+  return references.flatMap(([path, text]) => (path !== undefined && text?.startsWith('demo:') ? [path] : []))
+}
+
+function named(file: string, problems: readonly Problem[]): readonly Problem[] {
+  return problems.map(({ field, message }) => ({ field: `${file}: ${field}`, message }))
 }
 
 function problemOf(file: string, issue: z.core.$ZodIssue): Problem {
   const at = issue.path.map(String)
   const unknown = issue.code === 'unrecognized_keys' ? ` (${issue.keys.join(', ')})` : ''
   return { field: `${file}: ${at.join('.') || 'top level'}`, message: `${issue.message}${unknown}` }
-}
-
-function isWithoutRepeats(list: readonly string[]): boolean {
-  return new Set(list).size === list.length
-}
-
-/** Asked of Temporal: the first date formatter of a process loads a library for 12 ms. */
-function isZone(zone: string): boolean {
-  try {
-    return new Temporal.ZonedDateTime(0n, zone).timeZoneId !== ''
-  } catch (error) {
-    if (error instanceof RangeError) return false
-    throw error
-  }
 }

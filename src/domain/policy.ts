@@ -8,6 +8,8 @@ export interface LegalBasis {
   readonly jurisdiction: string
   /** In plain words, for the person: why it is kept. */
   readonly words: string
+  /** Where the law or the promise can be read; `demo:` while nobody has confirmed it. */
+  readonly source: string
 }
 
 /** How long one type of paper is kept, and what a request to be deleted makes of it. */

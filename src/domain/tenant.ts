@@ -19,6 +19,8 @@ export interface Tenant {
   /** The roles this tenant uses; others get no key and no right here. A policy can only tighten the role table. */
   readonly roles: readonly Role[]
   readonly support: { readonly rendition: 'none' | 'masked' }
+  /** ISO 3166 code of the country it is licensed in; `demo:` before it while nobody has confirmed it. */
+  readonly jurisdiction: string | undefined
   /** Reference of the licence it works under; `demo:` references are for trying out. */
   readonly licence: string | undefined
   /** Named by the rules of its retention. */

@@ -21,6 +21,7 @@ const unknown: Subject = {
   tierAtMs: 0,
   openedAtMs: 2_000,
   openedBy: 'platform' as PersonId,
+  holds: [],
   uploads: { day: '', count: 0 },
   version: 1,
 }

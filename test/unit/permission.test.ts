@@ -9,6 +9,7 @@ import type { CaseReference, PersonId, TenantId } from '../../src/domain/ids.ts'
 import { type Action, actions, decide, matrix } from '../../src/domain/permission.ts'
 import { type Role, roles } from '../../src/domain/role.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
+import { aTenant } from '../support/a-tenant.ts'
 import { expandMatrix } from '../support/expand-matrix.ts'
 import { allowed, type Question, type Second, seconds, tables } from './role-oracle.ts'
 
@@ -18,18 +19,8 @@ const purposes: Record<(typeof names)[number], readonly string[]> = {
   omo7777: ['kyc', 'fraud', 'regulatory', 'subject_request'],
   jnetot: ['kyc', 'aml_fraud', 'dispute', 'legal', 'subject_request'],
 }
-const tenants = names.map(
-  (id): Tenant => ({
-    id: id as string as TenantId,
-    version: 1,
-    name: id,
-    zone: 'Asia/Jakarta',
-    papers: new Map(),
-    refused: new Map(),
-    purposes: purposes[id],
-    roles: roles.filter(role => role !== 'system'),
-    support: { rendition: id === 'omo7777' ? 'masked' : 'none' },
-  }),
+const tenants = names.map(id =>
+  aTenant(id, { purposes: purposes[id], support: { rendition: id === 'omo7777' ? 'masked' : 'none' } }),
 )
 
 function caller(roles: readonly Role[], tenant: TenantId | undefined, over: Partial<Caller> = {}): Caller {

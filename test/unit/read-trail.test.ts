@@ -2,25 +2,12 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Caller, Reason } from '../../src/domain/caller.ts'
 import type { CaseReference, TenantId } from '../../src/domain/ids.ts'
-import { roles } from '../../src/domain/role.ts'
-import type { Tenant } from '../../src/domain/tenant.ts'
 import { Denials } from '../../src/guards/denials.ts'
 import { readTrail, type TrailSearch } from '../../src/trail/search.ts'
+import { aTenant } from '../support/a-tenant.ts'
 import { FailingBatches } from '../support/failing-batches.ts'
 import { ShiftedClock } from '../support/shifted-clock.ts'
 import { callerOf, draftOf, freshBatches, KeptLog, writerOn } from '../support/trail-writing.ts'
-
-const tenantNamed = (name: string): Tenant => ({
-  id: name as TenantId,
-  version: 1,
-  name,
-  zone: 'Asia/Jakarta',
-  papers: new Map(),
-  refused: new Map(),
-  purposes: ['kyc'],
-  roles,
-  support: { rendition: 'none' },
-})
 
 const nowMs = Date.UTC(2027, 5, 1)
 const caseOne: Reason = { purpose: undefined, case: 'case-1' as CaseReference }
@@ -32,7 +19,7 @@ async function searched(t: TestContext) {
   const clock = new ShiftedClock(nowMs)
   const log = new KeptLog()
   const trail = writerOn(t, batches, { clock, log })
-  const tenants = new Map(['omo7777', 'jnetot'].map(name => [name as TenantId, tenantNamed(name)]))
+  const tenants = new Map(['omo7777', 'jnetot'].map(name => [name as TenantId, aTenant(name)]))
   const vault = { trail, batches, tenants, denials: new Denials(), clock, log }
   const read = (caller: Caller, over: Partial<TrailSearch> = {}) =>
     readTrail(vault, caller, { filter: {}, reason: noReason, limit: 50, ...over })

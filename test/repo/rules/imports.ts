@@ -27,7 +27,7 @@ export function importsOf(source: Source): readonly Import[] {
   return [...statements, ...calls]
 }
 
-const capabilities = ['intake', 'access', 'review', 'trail', 'upkeep'] as const
+const capabilities = ['intake', 'access', 'review', 'retention', 'trail', 'upkeep'] as const
 const verbs = ['domain', 'ports', 'guards'] as const
 
 /**
@@ -40,7 +40,7 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   ports: ['domain'],
   guards: ['domain', 'ports'],
   ...Object.fromEntries(capabilities.map(room => [room, verbs])),
-  http: [...verbs, 'intake', 'access', 'review', 'trail'],
+  http: [...verbs, 'intake', 'access', 'review', 'retention', 'trail'],
   jobs: [...verbs, ...capabilities],
   adapters: ['domain', 'ports'],
   settings: [],
@@ -67,6 +67,7 @@ export const mayUsePackage: Readonly<Record<string, readonly string[]>> = {
   settings: ['zod'],
   config: ['zod'],
   adapters: [
+    'croner',
     'file-type',
     'jose',
     'pino',

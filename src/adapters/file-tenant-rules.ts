@@ -1,0 +1,136 @@
+import { type PaperType, paperTypes } from '../domain/media.ts'
+import { statutoryFloorYears } from '../domain/statute.ts'
+import { type EarlierFile, longestWaitDays, type TenantFile } from './file-tenant-schema.ts'
+
+/** What is wrong, and where: a path into the file. */
+export type Problem = { readonly field: string; readonly message: string }
+
+/** What must hold between the members of a tenant's file. */
+export function contradictionsOf(policy: TenantFile, fileName: string): readonly Problem[] {
+  const idProblem = policy.id === fileName ? [] : [problem('id', 'must be the name of the file')]
+  return [
+    ...idProblem,
+    ...paperTypes.flatMap(type => papersAgainst(policy, type)),
+    ...clockProblems(policy),
+    ...paperTypes.flatMap(type => shorterThanLaw(policy, type)),
+    ...holdProblems(policy),
+    ...seldomPurged(policy),
+    ...residencyProblems(policy),
+    ...decisionProblems(policy),
+  ]
+}
+
+/** What must hold within the clocks of one version, today's or an earlier one. */
+export function clockProblems({
+  retention,
+  deletion,
+}: Pick<EarlierFile, 'retention' | 'deletion'>): readonly Problem[] {
+  const late = deletion.shredAfterDays >= deletion.answerDays
+  return [
+    ...paperTypes.flatMap(type => ruleProblems(`retention.${type}`, retention[type])),
+    ...(late ? [problem('deletion.shredAfterDays', 'must be less than deletion.answerDays')] : []),
+  ]
+}
+
+function ruleProblems(at: string, rule: TenantFile['retention'][PaperType]): readonly Problem[] {
+  if (!rule) return []
+  const { years, floorYears, onDeletion } = rule
+  const problems: Problem[] = []
+  if (years < floorYears) problems.push(problem(`${at}.years`, 'is less than floorYears'))
+  if (onDeletion === 'floor' && floorYears === 0) {
+    problems.push(problem(`${at}.onDeletion`, 'keeps it to a floor, and floorYears is 0'))
+  }
+  if (onDeletion === 'shred' && floorYears > 0) {
+    problems.push(problem(`${at}.onDeletion`, 'destroys what floorYears says the law keeps'))
+  }
+  return problems
+}
+
+/** Each paper is either taken or refused with its promise, and what is taken has a rule. */
+function papersAgainst({ papers, refused, retention }: TenantFile, type: PaperType): readonly Problem[] {
+  const problems: Problem[] = []
+  const taken = papers[type] !== undefined
+  if (taken && refused[type] !== undefined) problems.push(problem(`refused.${type}`, 'is both taken and refused'))
+  if (!taken && refused[type] === undefined) problems.push(problem(`refused.${type}`, 'is neither taken nor refused'))
+  if (taken && !retention[type]) problems.push(problem(`retention.${type}`, 'is missing, and the paper is taken'))
+  return problems
+}
+
+function shorterThanLaw({ retention }: TenantFile, type: PaperType): readonly Problem[] {
+  const least = statutoryFloorYears[type]
+  const rule = retention[type]
+  if (!rule || rule.floorYears >= least) return []
+  return [problem(`retention.${type}.floorYears`, `is shorter than the law's own floor of ${least} years`)]
+}
+
+function holdProblems({ holds }: TenantFile): readonly Problem[] {
+  return holds.includes('legal_order')
+    ? []
+    : [problem('holds', 'must name legal_order: no promise stands above a court')]
+}
+
+/** What is due to be shredded must be destroyed before the answer is due, so a run must come in between. */
+function seldomPurged({ purge, deletion }: TenantFile): readonly Problem[] {
+  const slackDays = deletion.answerDays - deletion.shredAfterDays
+  const waitDays = longestWaitDays(purge.schedule) ?? 0
+  if (slackDays < 1 || waitDays <= slackDays) return []
+  const message = `lets a paper wait for ${waitDays} days, and an answer is due ${slackDays} days after deletion.shredAfterDays`
+  return [problem('purge.schedule', message)]
+}
+
+function residencyProblems({ residency: { regions, minPlaces } }: TenantFile): readonly Problem[] {
+  const count = Object.keys(regions).length
+  return minPlaces > count ? [problem('residency.minPlaces', `is more than the ${count} regions named`)] : []
+}
+
+function decisionProblems({ decisions }: TenantFile): readonly Problem[] {
+  return decisions.flatMap(({ id }, at) =>
+    decisions.findIndex(other => other.id === id) < at ? [problem(`decisions.${at}.id`, 'is used twice')] : [],
+  )
+}
+
+/** One version's clocks and where problems of it are named. */
+export type Clocks = Pick<EarlierFile, 'version' | 'retention'>
+
+/**
+ * What must hold over the versions of a tenant: each from 1 on is there, and each keeps a rule for every type that one before
+ * had, since papers of that type may still lie here.
+ *
+ * @param earlier by version, ascending; without today's
+ */
+export function versionProblems(today: Clocks, earlier: readonly Clocks[]): readonly Problem[] {
+  const known = new Set(earlier.map(({ version }) => version))
+  const missing = Array.from({ length: today.version - 1 }, (_, at) => at + 1).filter(version => !known.has(version))
+  const ahead = earlier.filter(({ version }) => version >= today.version)
+  return [
+    ...(missing.length === 0 ? [] : [problem('version', `lacks the clocks of version ${missing.join(', ')}`)]),
+    ...ahead.map(({ version }) => problem('version', `is not later than the clocks of version ${version}`)),
+    ...droppedTypes([...earlier.filter(({ version }) => version < today.version), today]),
+  ]
+}
+
+function droppedTypes(clocks: readonly Clocks[]): readonly Problem[] {
+  return clocks.flatMap(({ version, retention }, at) => {
+    const before = clocks.slice(0, at)
+    const dropped = paperTypes.filter(type => !retention[type] && before.some(one => one.retention[type] !== undefined))
+    const which = at === clocks.length - 1 ? '' : ` (version ${version})`
+    return dropped.map(type => problem(`retention.${type}${which}`, 'is missing, and an earlier version had it'))
+  })
+}
+
+/** Names of bases that no rule of any version uses. */
+export function idleBases(policy: TenantFile, earlier: readonly Clocks[]): readonly Problem[] {
+  const used = basesUsed([policy, ...earlier])
+  return Object.keys(policy.bases).flatMap(name =>
+    used.has(name) ? [] : [problem(`bases.${name}`, 'is used by no rule')],
+  )
+}
+
+/** Names of bases that the rules of these versions use. */
+export function basesUsed(clocks: readonly Pick<Clocks, 'retention'>[]): ReadonlySet<string> {
+  return new Set(clocks.flatMap(({ retention }) => Object.values(retention).map(({ basis }) => basis)))
+}
+
+function problem(field: string, message: string): Problem {
+  return { field, message }
+}
