@@ -41,6 +41,11 @@ export interface Tenant {
   readonly demo: readonly string[]
 }
 
+/** Whether it may take papers: every kept class names its basis, and the tenant its jurisdiction and licence. */
+export function isActive({ lacking }: Tenant): boolean {
+  return lacking.length === 0
+}
+
 /** Under which conditions a tenant collects one type of paper. */
 export interface PaperRule {
   readonly kinds: readonly string[]

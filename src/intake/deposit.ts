@@ -4,7 +4,7 @@ import type { Grant } from '../domain/grant.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import { limits, type PaperType } from '../domain/media.ts'
 import { countUpload, newSubject, type Subject } from '../domain/subject.ts'
-import { refusePaper, type Tenant } from '../domain/tenant.ts'
+import { isActive, refusePaper, type Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
 import { sha256Of, uploadMacOf } from '../guards/fingerprints.ts'
 import { type Answered, answerKeyOf, type Claim, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
@@ -35,6 +35,7 @@ export interface DepositInput {
  * visible only once key, bytes and outcome are durable. A first upload opens an unknown subject.
  *
  * @returns 201 with the document's view and location, or the first answer again for a repeated idempotency key
+ * @throws {VaultError} tenant.inactive - the tenant lacks a legal basis, a jurisdiction or a licence
  * @throws {VaultError} paper.* - the tenant's promises, the subject's tier or the day's quota refuse it
  * @throws {VaultError} file.* - what the file is refuses it
  * @throws {VaultError} document.duplicate - the same file is kept for this subject already
@@ -166,6 +167,7 @@ function refuseDeposit(
   subject: Subject | undefined,
   nowMs: number,
 ): Refusal | undefined {
+  if (!isActive(tenant)) return { code: 'tenant.inactive' }
   const refused = refusePaper(tenant, input.type, input.kind, subject?.tier ?? 0)
   if (refused) {
     const { code, ...facts } = refused
