@@ -20,6 +20,7 @@ import { type Command, complain, type ExitCode, exit, print, UsageError } from '
 import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
 import { announce, withdraw } from './serving.ts'
 import { exitOnDefect, stopSignal } from './signals.ts'
+import { warnOfTenants } from './tenant-warnings.ts'
 
 const stopWithinMs = 10_000
 
@@ -64,6 +65,7 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   await using open = await opening
   const { vault } = open
   exitOnDefect(vault.log)
+  warnOfTenants(vault.tenants, vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start', roles)
   const { openDoor } = await doorModule
