@@ -24,14 +24,21 @@ export const keyPurposes = {
 } as const
 export type KeyPurpose = keyof typeof keyPurposes
 
-/** One key, opened. `decrypt` opens what it wrapped and wraps nothing new; of a `destroyed` one only the name is left. */
+/** What becomes of a key, in this order and never back. */
+export const keyStates = ['active', 'decrypt', 'disabled', 'destroyed'] as const
+export type KeyState = (typeof keyStates)[number]
+
+/**
+ * One key, opened. `decrypt` opens what it wrapped and wraps nothing new; `disabled` opens nothing either; of a `destroyed` one
+ * only the name is left.
+ */
 export interface FileKey {
   /** `<purpose>/<n>`, n from 1. */
   readonly id: string
   readonly purpose: KeyPurpose
   /** UTC, ISO 8601. */
   readonly created: string
-  readonly state: 'active' | 'decrypt' | 'destroyed'
+  readonly state: KeyState
   /** 32 bytes; empty when destroyed. */
   readonly material: Buffer
 }
@@ -58,7 +65,7 @@ const fileSchema = z.strictObject({
       purpose: z.enum(purposeNames),
       alg: z.string(),
       created: z.iso.datetime(),
-      state: z.enum(['active', 'decrypt', 'destroyed']),
+      state: z.enum(keyStates),
       material: base64,
     }),
   ),
@@ -66,6 +73,13 @@ const fileSchema = z.strictObject({
 })
 type KeyfileJson = z.output<typeof fileSchema>
 type KeyRow = KeyfileJson['keys'][number]
+
+/** What a key file says, once it is verified. */
+export interface Keyfile {
+  /** Grows by one with each change of the file. */
+  readonly gen: number
+  readonly keys: readonly FileKey[]
+}
 
 /** Why a file is not the keyring it claims to be; words for the operator, never a part of a key. */
 export class KeyfileProblem extends Error {}
@@ -82,7 +96,7 @@ export function newKeys(created: string): readonly FileKey[] {
 }
 
 /** @returns the file's bytes, JSON in UTF-8 */
-export async function writeKeyfile(keys: readonly FileKey[], gen: number, passphrase?: Buffer): Promise<Buffer> {
+export async function writeKeyfile({ keys, gen }: Keyfile, passphrase?: Buffer): Promise<Buffer> {
   const salt = randomBytes(32)
   const derived = passphrase ? await derive(passphrase, salt) : undefined
   const rows = keys.map((key): KeyRow => {
@@ -93,7 +107,8 @@ export async function writeKeyfile(keys: readonly FileKey[], gen: number, passph
       created: key.created,
       state: key.state,
     }
-    const material = derived ? sealMaterial(derived.sealing, row, key.material) : key.material
+    const material =
+      derived && row.state !== 'destroyed' ? sealMaterial(derived.sealing, row, key.material) : key.material
     return { ...row, material: material.toString('base64') }
   })
   const kdf = derived
@@ -105,10 +120,10 @@ export async function writeKeyfile(keys: readonly FileKey[], gen: number, passph
 }
 
 /**
- * Every key of the file, once its mac and each material are verified.
+ * The file, once its mac and each material are verified.
  * @throws {KeyfileProblem} not a key file of this version, altered, or the passphrase is absent, needless or wrong
  */
-export async function readKeyfile(bytes: Buffer, passphrase?: Buffer): Promise<readonly FileKey[]> {
+export async function readKeyfile(bytes: Buffer, passphrase?: Buffer): Promise<Keyfile> {
   const file = parse(bytes)
   const derived = await openedBy(file, passphrase)
   const ids = new Set(file.keys.map(row => row.id))
@@ -118,7 +133,7 @@ export async function readKeyfile(bytes: Buffer, passphrase?: Buffer): Promise<r
     const active = keys.filter(key => key.purpose === purpose && key.state === 'active')
     if (active.length !== 1) throw new KeyfileProblem(`has not exactly one active key for ${purpose}`)
   }
-  return keys
+  return { gen: file.gen, keys }
 }
 
 function parse(bytes: Buffer): KeyfileJson {
@@ -152,7 +167,10 @@ function openRow(row: KeyRow, sealing: Buffer | undefined): FileKey {
   if (row.alg !== keyPurposes[row.purpose]) throw new KeyfileProblem(`gives ${row.id} another algorithm`)
   if (!row.id.startsWith(`${row.purpose}/`)) throw new KeyfileProblem(`gives ${row.id} another purpose`)
   const { id, purpose, created, state } = row
-  if (state === 'destroyed') return { id, purpose, created, state, material: Buffer.alloc(0) }
+  if (state === 'destroyed') {
+    if (row.material !== '') throw new KeyfileProblem(`still holds ${id}, which it says is destroyed`)
+    return { id, purpose, created, state, material: Buffer.alloc(0) }
+  }
   const stored = Buffer.from(row.material, 'base64')
   const material = sealing ? openMaterial(sealing, row, stored) : stored
   if (material.length !== 32) throw new KeyfileProblem(`has not 32 bytes for ${id}`)
@@ -180,7 +198,6 @@ type Bound = Pick<KeyRow, 'id' | 'purpose' | 'alg' | 'created' | 'state'>
 const aadOf = ({ id, purpose, alg, created }: Bound): Buffer => Buffer.from(`${id}|${purpose}|${alg}|${created}`)
 
 function sealMaterial(key: Buffer, row: Bound, material: Buffer): Buffer {
-  if (row.state === 'destroyed') return Buffer.alloc(0)
   const iv = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: 16 }).setAAD(aadOf(row))
   return Buffer.concat([iv, cipher.update(material), cipher.final(), cipher.getAuthTag()])

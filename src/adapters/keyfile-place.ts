@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { constants, lstatSync, type Stats } from 'node:fs'
-import { lstat, mkdir, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
-import { dirname, join, relative, resolve, sep } from 'node:path'
+import { type FileHandle, lstat, mkdir, open, readdir, realpath, rename, unlink } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { KeyfileProblem } from './keyfile-format.ts'
 
 /** What in a data folder says nothing of whether papers were ever kept in it. */
@@ -61,6 +61,34 @@ export async function readPrivateFile(path: string): Promise<PrivateFile | undef
 export function currentMark(path: string): string | undefined {
   const stat = lstatSync(path, { throwIfNoEntry: false })
   return stat ? markOf(stat) : undefined
+}
+
+/**
+ * Writes over what the path names before it is replaced, and over what a writer that died left beside it, and removes that: the
+ * names of files are not all that holds their bytes. What a file system or a disk keeps of older blocks is out of reach.
+ */
+export async function replacePrivateFile(path: string, bytes: Buffer): Promise<void> {
+  await using before = await open(path, constants.O_RDWR | constants.O_NOFOLLOW)
+  await writePrivateFile(path, bytes)
+  await blank(before)
+  await removeLeftovers(path)
+}
+
+/** Removes what a writer that died left beside the file. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const folder = dirname(path)
+  const leftover = new RegExp(`^${basename(path).replaceAll('.', '\\.')}\\.[0-9a-f]{12}\\.new$`)
+  for (const name of (await namesIn(folder)).filter(found => leftover.test(found))) {
+    await using file = await open(join(folder, name), constants.O_RDWR | constants.O_NOFOLLOW)
+    await blank(file)
+    await unlink(join(folder, name))
+  }
+}
+
+async function blank(file: FileHandle): Promise<void> {
+  const { size } = await file.stat()
+  await file.write(Buffer.alloc(size), 0, size, 0)
+  await file.sync()
 }
 
 /** Written beside its name, synchronised, renamed, and the folder synchronised: whole or not at all, 0600. */

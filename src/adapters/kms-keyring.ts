@@ -5,24 +5,19 @@ import {
   GenerateDataKeyCommand,
   GenerateMacCommand,
   type KMSClient,
+  ReEncryptCommand,
 } from '@aws-sdk/client-kms'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
+import type { TenantId } from '../domain/ids.ts'
 import type { KeyContext } from '../domain/key-context.ts'
-import type { DataKey, Keyring } from '../ports/keyring.ts'
+import type { DataKey, KeyEpochs, Keyring, RewrappedKey } from '../ports/keyring.ts'
 import type { EncryptedDataKey } from '../ports/wrapped-keys.ts'
 import { askKms, type KmsPlace, newKmsClient, ownKey } from './kms-client.ts'
 import { makeDoorFile, openDoorFile } from './kms-door.ts'
-
-/** Each key by alias, key id or ARN; one key for each purpose. */
-export interface KmsKeys {
-  /** Symmetric: wraps the data keys of documents. */
-  readonly documents: string
-  /** Keys of earlier epochs, which open what they wrapped and wrap nothing new. */
-  readonly formerDocuments?: readonly string[]
-  /** `HMAC_256`. */
-  readonly blindIndex: string
-}
+import { arnNamedBy, kmsEdk } from './kms-edk.ts'
+import { beginKmsEpoch, disableKmsKey, scheduleKmsEnd } from './kms-epochs.ts'
+import { KmsKeySet, type KmsKeys } from './kms-key-set.ts'
 
 export interface KmsKeyringOptions extends KmsPlace {
   readonly keys: KmsKeys
@@ -30,36 +25,40 @@ export interface KmsKeyringOptions extends KmsPlace {
   readonly doorFile?: string
   /** What it may do with the documents' keys; both when absent. `ready` asks for nothing else. */
   readonly may?: readonly ('make' | 'open')[]
+  /** How long KMS waits before a key whose end was ordered is gone, 7 to 30 days; 7 when absent. */
+  readonly deletionDays?: number
 }
 
-const provider = 'aws-kms'
 const maxMacBytes = 4_096
-const maxBlobBytes = 6_144
 /** How long a data key that was made and opened speaks for the next one. */
 const readyForMs = 5_000
 const probe: KeyContext = { fmt: '1', purpose: 'document' }
 
 /**
- * Wrapping keys that never leave KMS. A data key is wrapped as the KMS keyring of the AWS Encryption SDK does: provider
- * `aws-kms`, info = UTF-8 of the exact key ARN, blob = CiphertextBlob; the epoch is that ARN. Only keys that this ring was
+ * Wrapping keys that never leave KMS. A data key is wrapped as the KMS keyring of the AWS Encryption SDK does: see
+ * kms-edk.ts; the epoch is the key's ARN. Only keys that this ring was
  * given open anything: a wrapped key that names another is refused before KMS is asked.
  *
- * Rights: `DescribeKey` on the documents' keys, `GenerateDataKey` to make, `Decrypt` to open; `GenerateMac` on the blind
- * index's to make; `Decrypt` on the door's.
+ * Rights: `DescribeKey` on the documents' keys, `GenerateDataKey` to make, `Decrypt` to open, `ReEncryptFrom` the former and
+ * `ReEncryptTo` the active one to rewrap; `GenerateMac` on the blind index's to make; `Decrypt` on the door's. Epochs are begun
+ * and ended by an operator's process, whose rights those are.
  */
 export class KmsKeyring implements Keyring, AsyncDisposable {
+  readonly endsEpochs = false
   readonly #client: KMSClient
   readonly #keys: KmsKeys
   readonly #door: KeyObject | undefined
   readonly #may: readonly ('make' | 'open')[]
-  /** ARNs, as KMS itself named them. */
-  #opening: ReadonlySet<string> = new Set()
+  readonly #known: KmsKeySet
+  readonly #deletionDays: number
   #readyUntilMs = 0
 
   /** Use `openKmsKeyring`. */
-  constructor(client: KMSClient, { keys, may }: KmsKeyringOptions, door: KeyObject | undefined) {
+  constructor(client: KMSClient, { keys, may, deletionDays }: KmsKeyringOptions, door: KeyObject | undefined) {
     this.#client = client
     this.#keys = keys
+    this.#known = new KmsKeySet(keys, async name => (await this.#factsOf(name)).Arn)
+    this.#deletionDays = deletionDays ?? 7
     this.#may = may ?? ['make', 'open']
     this.#door = door
   }
@@ -70,6 +69,53 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
 
   async unwrap(_by: Grant, edks: readonly EncryptedDataKey[], context: KeyContext): Promise<Uint8Array> {
     return this.#openAny(edks, context)
+  }
+
+  /** KMS opens and wraps within itself; the destination is named exactly, since a free one would be as good as opening. */
+  async rewrap(
+    _by: Grant,
+    edks: readonly EncryptedDataKey[],
+    context: KeyContext,
+    toEpoch?: string,
+  ): Promise<RewrappedKey> {
+    const tenant = context['tenant']
+    const { active } = toEpoch === this.#known.epochs(tenant).active ? { active: toEpoch } : await this.#learn(tenant)
+    if (toEpoch !== undefined && toEpoch !== active) throw new VaultError('keys.refused')
+    return this.#withAny(edks, context, async (arn, blob) => {
+      const command = new ReEncryptCommand({
+        CiphertextBlob: blob,
+        SourceKeyId: arn,
+        SourceEncryptionContext: { ...context },
+        DestinationKeyId: active,
+        DestinationEncryptionContext: { ...context },
+      })
+      const answer = await this.#ask(options => this.#client.send(command, options))
+      if (answer.KeyId !== active || answer.SourceKeyId !== arn || answer.CiphertextBlob === undefined) {
+        throw new VaultError('keys.refused')
+      }
+      return { edks: [kmsEdk(active, answer.CiphertextBlob)], epoch: active }
+    })
+  }
+
+  epochs(tenant: TenantId): Promise<KeyEpochs> {
+    return this.#learn(tenant)
+  }
+
+  async beginEpoch(_by: Grant, tenant: TenantId): Promise<{ readonly from: string; readonly to: string }> {
+    const flipped = await beginKmsEpoch(this.#client, this.#known.nameFor(tenant))
+    this.#known.note(tenant, flipped.from)
+    this.#known.note(tenant, flipped.to)
+    return flipped
+  }
+
+  async disableEpoch(_by: Grant, epoch: string): Promise<void> {
+    await this.#requireFormer(epoch)
+    await disableKmsKey(this.#client, epoch)
+  }
+
+  async endEpoch(_by: Grant, epoch: string): Promise<number> {
+    await this.#requireFormer(epoch)
+    return scheduleKmsEnd(this.#client, epoch, this.#deletionDays)
   }
 
   async mac(purpose: 'door' | 'blind-index', message: Uint8Array): Promise<Uint8Array> {
@@ -112,9 +158,7 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
 
   /** Learns which keys may open. @throws {VaultError} keys.unavailable - one of them cannot be looked up */
   async learnKeys(): Promise<void> {
-    const names = [this.#keys.documents, ...(this.#keys.formerDocuments ?? [])]
-    const arns = await Promise.all(names.map(name => this.#arnOf(name)))
-    this.#opening = new Set(arns)
+    await this.#known.learn()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -124,7 +168,7 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
   async #make(context: KeyContext): Promise<DataKey> {
     requireKnownPurpose(context)
     const command = new GenerateDataKeyCommand({
-      KeyId: this.#keys.documents,
+      KeyId: this.#known.nameFor(context['tenant']),
       KeySpec: 'AES_256',
       EncryptionContext: { ...context },
     })
@@ -135,20 +179,27 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     } = await this.#ask(options => this.#client.send(command, options)).catch(unavailable)
     const plaintextKey = ownKey(Plaintext)
     if (arn === undefined || blob === undefined) throw new VaultError('keys.unavailable')
-    if (!this.#opening.has(arn)) this.#opening = new Set([...this.#opening, arn])
-    const edk = { provider, info: new TextEncoder().encode(arn), blob: new Uint8Array(blob) }
-    return { plaintextKey, edks: [edk], epoch: arn }
+    this.#known.note(context['tenant'], arn)
+    return { plaintextKey, edks: [kmsEdk(arn, blob)], epoch: arn }
+  }
+
+  #openAny(edks: readonly EncryptedDataKey[], context: KeyContext): Promise<Uint8Array> {
+    return this.#withAny(edks, context, (arn, blob) => this.#open(arn, blob, context))
   }
 
   /** Where KMS could not be asked about one of them, it is not known that none opens. */
-  async #openAny(edks: readonly EncryptedDataKey[], context: KeyContext): Promise<Uint8Array> {
+  async #withAny<Result>(
+    edks: readonly EncryptedDataKey[],
+    context: KeyContext,
+    use: (arn: string, blob: Uint8Array) => Promise<Result>,
+  ): Promise<Result> {
     requireKnownPurpose(context)
     let refusal = new VaultError('keys.refused')
     for (const edk of edks) {
-      const arn = await this.#keyOf(edk)
+      const arn = await this.#keyOf(edk, context['tenant'])
       if (arn === undefined) continue
       try {
-        return await this.#open(arn, edk.blob, context)
+        return await use(arn, edk.blob)
       } catch (error) {
         if (!(error instanceof VaultError)) throw error
         if (refusal.code === 'keys.refused') refusal = error
@@ -166,27 +217,32 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     throw new VaultError('keys.refused')
   }
 
-  /** The ARN that a wrapped key names, if it may open here: the alias is looked at again, since it may have moved on. */
-  async #keyOf({ provider: by, info, blob }: EncryptedDataKey): Promise<string | undefined> {
-    if (by !== provider || blob.byteLength === 0 || blob.byteLength > maxBlobBytes) return undefined
-    const arn = Buffer.from(info).toString('utf8')
-    if (!Buffer.from(arn, 'utf8').equals(info)) return undefined
-    if (!this.#opening.has(arn) && arn.startsWith('arn:')) await this.learnKeys()
-    return this.#opening.has(arn) ? arn : undefined
+  /** The ARN that a wrapped key names, if it may open here: aliases are looked at again, since they may have moved on. */
+  async #keyOf(edk: EncryptedDataKey, tenant: string | undefined): Promise<string | undefined> {
+    const arn = arnNamedBy(edk)
+    if (arn === undefined) return undefined
+    if (!this.#known.opens(arn, tenant)) await this.learnKeys()
+    return this.#known.opens(arn, tenant) ? arn : undefined
   }
 
   async #requireInUse(): Promise<void> {
-    const { KeyState } = await this.#factsOf(this.#keys.documents)
+    const { KeyState } = await this.#factsOf(this.#keys.documents).catch(unavailable)
     if (KeyState !== 'Enabled') throw new VaultError('keys.unavailable')
   }
 
-  async #arnOf(name: string): Promise<string> {
-    return (await this.#factsOf(name)).Arn
+  async #learn(tenant: string | undefined): Promise<KeyEpochs> {
+    await this.learnKeys()
+    return this.#known.epochs(tenant)
+  }
+
+  async #requireFormer(epoch: string): Promise<void> {
+    await this.learnKeys()
+    if (!this.#known.isFormer(epoch)) throw new VaultError('keys.refused')
   }
 
   async #factsOf(name: string) {
     const command = new DescribeKeyCommand({ KeyId: name })
-    const { KeyMetadata } = await this.#ask(options => this.#client.send(command, options)).catch(unavailable)
+    const { KeyMetadata } = await this.#ask(options => this.#client.send(command, options))
     const { Arn, KeyState } = KeyMetadata ?? {}
     if (Arn === undefined) throw new VaultError('keys.unavailable')
     return { Arn, KeyState }

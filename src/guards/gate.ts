@@ -1,14 +1,19 @@
 import { type Action, actions } from '../domain/permission.ts'
 import type { Ports } from '../ports/ports.ts'
-import { requireLive } from './admit.ts'
+import { giveBack, requireLive } from './admit.ts'
 
 /** Which actions may cause which effect: an effect that an action has no business with is refused even with its grant. */
 export const effects = {
   'ledger.commit': actions,
   'keyring.newDataKey': ['document.deposit'],
   'keyring.unwrap': ['document.open.original', 'document.open.preview', 'document.open.masked', 'document.export'],
+  'keyring.rewrap': ['key.rotate'],
+  'keyring.beginEpoch': ['key.rotate'],
+  'keyring.disableEpoch': ['key.rotate'],
+  'keyring.endEpoch': ['key.rotate'],
   'wrappedKeys.put': ['document.deposit'],
   'wrappedKeys.replace': ['key.rotate'],
+  'wrappedKeys.closeEpoch': ['key.rotate'],
   'wrappedKeys.destroy': ['purge.execute', 'document.erase', 'deposit.sweep'],
   'blobs.put': ['document.deposit'],
   'blobs.delete': ['purge.execute', 'document.erase', 'deposit.sweep'],
@@ -23,9 +28,11 @@ export function gate(ports: Ports): Ports {
   return {
     ...ports,
     ledger: behind(ledger, {
-      commit: (by, changes) => {
+      async commit(by, changes) {
         requireLive(by, effects['ledger.commit'])
-        return ledger.commit(by, changes)
+        const committed = await ledger.commit(by, changes)
+        if (!committed.done) giveBack(by)
+        return committed
       },
     }),
     keyring: behind(keyring, {
@@ -37,6 +44,22 @@ export function gate(ports: Ports): Ports {
         requireLive(by, effects['keyring.unwrap'])
         return keyring.unwrap(by, edks, context)
       },
+      rewrap: (by, ...rest) => {
+        requireLive(by, effects['keyring.rewrap'])
+        return keyring.rewrap(by, ...rest)
+      },
+      beginEpoch: (by, tenant) => {
+        requireLive(by, effects['keyring.beginEpoch'])
+        return keyring.beginEpoch(by, tenant)
+      },
+      disableEpoch: (by, epoch) => {
+        requireLive(by, effects['keyring.disableEpoch'])
+        return keyring.disableEpoch(by, epoch)
+      },
+      endEpoch: (by, epoch) => {
+        requireLive(by, effects['keyring.endEpoch'])
+        return keyring.endEpoch(by, epoch)
+      },
     }),
     wrappedKeys: behind(wrappedKeys, {
       put: (by, key) => {
@@ -46,6 +69,10 @@ export function gate(ports: Ports): Ports {
       replace: (by, ...rest) => {
         requireLive(by, effects['wrappedKeys.replace'])
         return wrappedKeys.replace(by, ...rest)
+      },
+      closeEpoch: (by, ...rest) => {
+        requireLive(by, effects['wrappedKeys.closeEpoch'])
+        return wrappedKeys.closeEpoch(by, ...rest)
       },
       destroy: (by, ids) => {
         requireLive(by, effects['wrappedKeys.destroy'])

@@ -7,14 +7,20 @@ type Effect = keyof typeof effects
 
 /**
  * Which processes hold which effect. Whoever takes papers in opens none, whoever opens them can neither make nor destroy one,
- * and whoever destroys has no key. The rights that the operator gives each process (infra/README.md) say the same.
+ * and whoever destroys or wraps anew has no key in hand. The rights that the operator gives each process (infra/README.md) say
+ * the same.
  */
 export const heldBy = {
-  'ledger.commit': ['intake', 'access', 'jobs'],
+  'ledger.commit': ['intake', 'access', 'jobs', 'keys'],
   'keyring.newDataKey': ['intake'],
   'keyring.unwrap': ['access'],
   'wrappedKeys.put': ['intake'],
-  'wrappedKeys.replace': ['jobs'],
+  'keyring.rewrap': ['keys'],
+  'keyring.beginEpoch': ['keys'],
+  'keyring.disableEpoch': ['keys'],
+  'keyring.endEpoch': ['keys'],
+  'wrappedKeys.replace': ['keys'],
+  'wrappedKeys.closeEpoch': ['keys'],
   'wrappedKeys.destroy': ['jobs'],
   'blobs.put': ['intake'],
   'blobs.delete': ['jobs'],

@@ -1,7 +1,7 @@
-import type { ProcessRole } from '../domain/process-role.ts'
+import { type ProcessRole, processRoles } from '../domain/process-role.ts'
 import type { Route } from './route.ts'
 
-const all = ['intake', 'access', 'jobs'] as const
+const all = processRoles
 const callers = ['intake', 'access'] as const
 
 /**

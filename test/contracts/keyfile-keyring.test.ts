@@ -8,6 +8,7 @@ import { emptyFolder } from '../support/folder.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
 import { type KeyringFixture, keyringContract } from './keyring.contract.ts'
+import { keyringEpochsContract } from './keyring-epochs.contract.ts'
 
 const context = { fmt: '1', purpose: 'document' }
 const passphrase = 'correct horse battery staple'
@@ -54,6 +55,7 @@ async function openFixture(withPassphrase: boolean): Promise<KeyringFixture> {
 }
 
 keyringContract('key file', () => openFixture(false))
+keyringEpochsContract('key file', () => openFixture(false))
 
 // A passphrase costs half a second at each opening, so its suite shares one place.
 let shared: Promise<KeyringFixture> | undefined

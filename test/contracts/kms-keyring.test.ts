@@ -10,6 +10,7 @@ import { refused } from '../support/refused.ts'
 import { throttling } from '../support/throttling.ts'
 import { type Cut, freshProxy, proxyNeeds } from '../support/toxic.ts'
 import { type KeyringFixture, keyringContract } from './keyring.contract.ts'
+import { keyringEpochsContract } from './keyring-epochs.contract.ts'
 
 const { skip, endpoint } = kmsNeeds
 const context = { document: 'd', fmt: '1', purpose: 'document', subject: 's', tenant: 't' }
@@ -31,6 +32,7 @@ async function openFixture(): Promise<KeyringFixture> {
 }
 
 keyringContract('KMS', openFixture, skip)
+keyringEpochsContract('KMS', openFixture, skip)
 
 test('a wrapped key names the exact key ARN, as the AWS Encryption SDK writes it', { skip }, async () => {
   await using kms = await freshKms()

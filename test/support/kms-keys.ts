@@ -5,6 +5,7 @@ import {
   CreateKeyCommand,
   type CreateKeyCommandInput,
   DeleteAliasCommand,
+  DescribeKeyCommand,
   KMSClient,
   ScheduleKeyDeletionCommand,
   UpdateAliasCommand,
@@ -73,8 +74,14 @@ export async function freshKms(): Promise<KmsKit> {
       return arn
     },
     async [Symbol.asyncDispose]() {
+      const { KeyMetadata } = await client.send(new DescribeKeyCommand({ KeyId: documents }))
+      if (KeyMetadata?.Arn !== undefined && !made.includes(KeyMetadata.Arn)) made.push(KeyMetadata.Arn)
+      // Left by a flip, if there was one.
+      await Promise.allSettled([client.send(new DeleteAliasCommand({ AliasName: `${documents}-former` }))])
       for (const AliasName of aliases) await client.send(new DeleteAliasCommand({ AliasName }))
-      for (const KeyId of made) await client.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 }))
+      const ends = made.map(KeyId => client.send(new ScheduleKeyDeletionCommand({ KeyId, PendingWindowInDays: 7 })))
+      // Those whose end a test ordered are refused.
+      await Promise.allSettled(ends)
       client.destroy()
       await folder[Symbol.asyncDispose]()
     },
