@@ -11,6 +11,7 @@ const allowed: Readonly<Record<keyof LogFields, 'string' | 'number'>> = {
   bytes: 'number',
   code: 'string',
   tenant: 'string',
+  member: 'string',
   job: 'string',
   count: 'number',
   port: 'number',

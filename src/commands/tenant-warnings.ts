@@ -11,11 +11,14 @@ export function tenantWarnings(tenants: ReadonlyMap<TenantId, Tenant>): readonly
   ])
 }
 
-/** Says them where the vault starts, and leaves them in the log. */
+/** Leaves them in the log, a line for each member of a policy; a person at a terminal is told in words instead. */
 export function warnOfTenants(tenants: ReadonlyMap<TenantId, Tenant>, log: Log): void {
-  for (const { id: tenant, lacking, demo } of tenants.values()) {
-    if (lacking.length > 0) log.warn('tenant inactive', { tenant, count: lacking.length })
-    if (demo.length > 0) log.warn('demo references', { tenant, count: demo.length })
+  if (process.stderr.isTTY) {
+    for (const line of tenantWarnings(tenants)) complain(line)
+    return
   }
-  for (const line of tenantWarnings(tenants)) complain(line)
+  for (const { id: tenant, lacking, demo } of tenants.values()) {
+    for (const member of lacking) log.warn('tenant inactive: its policy lacks a member', { tenant, member })
+    for (const member of demo) log.warn('tenant for trying out: nobody has confirmed a reference', { tenant, member })
+  }
 }

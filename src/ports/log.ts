@@ -9,6 +9,8 @@ export interface LogFields {
   readonly bytes?: number
   readonly code?: string
   readonly tenant?: string
+  /** Path of a member in a tenant's policy, such as `licence`. */
+  readonly member?: string
   readonly job?: string
   readonly count?: number
   readonly port?: number
