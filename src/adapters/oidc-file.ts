@@ -6,7 +6,6 @@ import { VaultError } from '../domain/errors.ts'
 import { idPatterns, type PersonId, type TenantId } from '../domain/ids.ts'
 import { type Role, roles } from '../domain/role.ts'
 import { parseStrictJson } from '../domain/strict-json.ts'
-import type { Tenant } from '../domain/tenant.ts'
 import { givenKeySet, type OidcAlgorithm, oidcAlgorithms, type PublicKeySet } from './oidc-key-set.ts'
 
 /** One issuer, and what its tokens are worth here. */
@@ -30,6 +29,7 @@ export interface OidcIssuer {
   readonly services: ReadonlySet<string>
 }
 
+type KnownTenants = Pick<ReadonlySet<TenantId>, 'has'>
 type Problem = { readonly field: string; readonly message: string }
 
 const printable = z.string().regex(/^[\x21-\x7e]{1,256}$/, 'must be 1 to 256 printable characters without blanks')
@@ -67,22 +67,19 @@ const deepest = 20
  * @param tenants those that are configured: an issuer is bound to some of them
  * @throws {VaultError} config.invalid - with every problem, each named `<file>: <path>`
  */
-export async function loadOidcIssuers(
-  path: string,
-  tenants: ReadonlyMap<TenantId, Tenant>,
-): Promise<readonly OidcIssuer[]> {
+export async function loadOidcIssuers(path: string, tenants: KnownTenants): Promise<readonly OidcIssuer[]> {
   const file = basename(path)
   const parsed = fileSchema.safeParse(await readJson(path, file), { reportInput: false })
   if (!parsed.success) throw invalid(parsed.error.issues.map(issue => problemOf(file, issue)))
   const { issuers } = parsed.data
-  const problems = contradictionsOf(issuers, new Set<string>(tenants.keys()))
+  const problems = contradictionsOf(issuers, tenants)
   if (problems.length > 0)
     throw invalid(problems.map(({ field, message }) => ({ field: `${file}: ${field}`, message })))
   return Promise.all(issuers.map((issuer, n) => complete(issuer, dirname(path), `${file}: issuers.${n}.keys.file`)))
 }
 
 /** Rules between members. */
-function contradictionsOf(issuers: readonly Written[], tenants: ReadonlySet<string>): readonly Problem[] {
+function contradictionsOf(issuers: readonly Written[], tenants: KnownTenants): readonly Problem[] {
   return issuers.flatMap((issuer, n) => {
     const at = `issuers.${n}`
     const before = issuers.slice(0, n)
@@ -96,7 +93,9 @@ function contradictionsOf(issuers: readonly Written[], tenants: ReadonlySet<stri
         ? []
         : [{ field: `${at}.keys`, message: 'must name one of url, file and set' }]),
       ...issuer.tenants.flatMap((tenant, place) =>
-        tenants.has(tenant) ? [] : [{ field: `${at}.tenants.${place}`, message: 'is no tenant of this vault' }],
+        tenants.has(tenant as TenantId)
+          ? []
+          : [{ field: `${at}.tenants.${place}`, message: 'is no tenant of this vault' }],
       ),
       ...(issuer.tenants.length > 1 && issuer.claims.tenant === undefined
         ? [{ field: `${at}.claims.tenant`, message: 'must name the claim that tells one tenant from another' }]

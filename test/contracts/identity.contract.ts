@@ -23,7 +23,7 @@ export function identityContract(name: string, open: () => Promise<IdentityFixtu
       await using fixture = await open()
       const credential = await fixture.issue({ person: 'p-1', roles: ['reviewer', 'dpo'] })
       const caller = await fixture.identity.identify(credential.text, 'request-1')
-      assert.equal(caller?.id, 'p-1')
+      assert.equal(caller?.id, credential.person)
       assert.equal(caller?.tenant, credential.tenant)
       assert.deepEqual(caller?.roles, ['reviewer', 'dpo'])
       assert.equal(caller?.requestId, 'request-1')
