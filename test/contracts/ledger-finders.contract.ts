@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { DepositingDocument, Document, StoredDocument } from '../../src/domain/document.ts'
-import type { SubjectId } from '../../src/domain/ids.ts'
+import type { SubjectId, TenantId } from '../../src/domain/ids.ts'
 import type { Review } from '../../src/domain/review.ts'
 import type { Subject } from '../../src/domain/subject.ts'
-import type { Ledger, Page } from '../../src/ports/ledger.ts'
+import type { Change, Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import {
   abandoned,
@@ -156,6 +156,19 @@ export function ledgerFindersContract(
     const named = await ledger.namedBlobs([...asked, unknown, kept.blobKey])
     assert.deepEqual([...named].sort(), [open.blobKey, kept.blobKey, left.blobKey].sort())
     assert.deepEqual(await ledger.namedBlobs([]), new Set())
+  })
+
+  promise('the tenants are those that have a row of any kind', async ledger => {
+    const rows = (tenant: string): Change[] => [
+      { row: 'document', expected: 0, put: aDocument({ tenant: tenant as TenantId }) },
+    ]
+    for (const tenant of ['t3', 't1', 't2']) await ledger.commit(rawGrant, [...rows(tenant), ...rows(tenant)])
+    await ledger.commit(rawGrant, [{ row: 'key', expected: 0, put: anApiKey({ tenant: 'only-key' as TenantId }) }])
+    await ledger.commit(rawGrant, [
+      { row: 'answer', expected: 0, put: anAnswer({ tenant: 'only-answer' as TenantId }) },
+    ])
+    await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put: aSubject({ tenant: 't2' as TenantId }) }])
+    assert.deepEqual(await ledger.tenants(), ['only-answer', 'only-key', 't1', 't2', 't3'])
   })
 
   promise('no finder that names a tenant shows a row of another', async ledger => {

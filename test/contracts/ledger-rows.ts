@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Answer } from '../../src/domain/answer.ts'
+import type { Approval } from '../../src/domain/approval.ts'
 import type { ApiKey } from '../../src/domain/caller.ts'
 import { type DeniedToken, denialIdOf } from '../../src/domain/denied-token.ts'
 import {
@@ -10,15 +11,20 @@ import {
   type PurgingDocument,
   type StoredDocument,
 } from '../../src/domain/document.ts'
+import type { Hold } from '../../src/domain/hold.ts'
 import type {
+  ApprovalId,
+  CaseReference,
   DocumentId,
   MessageId,
   PersonId,
+  PurgeRunId,
   ReviewId,
   SubjectId,
   SubjectReference,
   TenantId,
 } from '../../src/domain/ids.ts'
+import type { PurgePage, PurgeRun, RetentionState } from '../../src/domain/purge-run.ts'
 import type { Desk, Review } from '../../src/domain/review.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import { newUuid7 } from '../../src/guards/uuid7.ts'
@@ -75,10 +81,17 @@ export function abandoned(document: DepositingDocument, abandonedAtMs = 3_000): 
 }
 
 export function purging(document: StoredDocument): PurgingDocument {
-  return { ...document, state: 'purging', version: document.version + 1, purgingSinceMs: 4_000 }
+  return {
+    ...document,
+    state: 'purging',
+    version: document.version + 1,
+    purgingSinceMs: 4_000,
+    purge: { kind: 'lapse', basis: 'term:contract', closedAtMs: 1_500 },
+    attempts: 0,
+  }
 }
 
-export function purged(document: PurgingDocument): PurgedDocument {
+export function purged(document: PurgingDocument, purgedAtMs = 5_000): PurgedDocument {
   const { id, tenant, subject, type, policyVersion, storedAtMs } = document
   return {
     state: 'purged',
@@ -88,8 +101,8 @@ export function purged(document: PurgingDocument): PurgedDocument {
     type,
     policyVersion,
     storedAtMs,
-    purgedAtMs: 5_000,
-    basis: 'lapse',
+    purgedAtMs,
+    basis: document.purge.basis,
     certificate: { log: `${tenant}/2026`, index: 9 },
     version: document.version + 1,
   }
@@ -103,9 +116,22 @@ export function aSubject(over: Partial<Subject> = {}): Subject {
     tier: 0,
     tierAtMs: 0,
     openedAtMs: 1_000,
+    holds: [],
     openedBy: person,
     uploads: { day: '2026-11-22', count: 0 },
     version: 1,
+    ...over,
+  }
+}
+
+export function aHold(over: Partial<Hold> = {}): Hold {
+  return {
+    n: 1,
+    kind: 'dispute',
+    case: 'CASE-1' as CaseReference,
+    placedBy: 'event',
+    placedAtMs: 1_000,
+    beganAtMs: 1_000,
     ...over,
   }
 }
@@ -164,4 +190,57 @@ export function aDenial(over: Partial<Omit<DeniedToken, 'id'>> = {}): DeniedToke
     ...over,
   }
   return { ...row, id: denialIdOf(row.issuer, row.subject, row.tokenId) }
+}
+
+export function aRun(over: Partial<PurgeRun> = {}): PurgeRun {
+  return {
+    id: newUuid7() as PurgeRunId,
+    tenant: here,
+    state: 'planned',
+    asOfMs: 1_000,
+    planHash: randomBytes(32).toString('hex'),
+    count: 300,
+    pages: 2,
+    plannedBy: person,
+    plannedAtMs: 1_000,
+    expiresAtMs: 2_000,
+    destroyed: 0,
+    spared: 0,
+    failed: 0,
+    version: 1,
+    ...over,
+  }
+}
+
+export function aPage(over: Partial<PurgePage> = {}): PurgePage {
+  const item = {
+    document: newUuid7() as DocumentId,
+    subject: randomUUID() as SubjectId,
+    subjectVersion: 3,
+    documentVersion: 2,
+    ground: 'term' as const,
+    basis: 'contract',
+    dueOn: '2026-11-22',
+    policyVersion: 1,
+  }
+  return { tenant: here, run: newUuid7() as PurgeRunId, n: 0, state: 'planned', items: [item], version: 1, ...over }
+}
+
+export function anApproval(over: Partial<Approval> = {}): Approval {
+  return {
+    id: newUuid7() as ApprovalId,
+    tenant: here,
+    action: 'document.erase',
+    target: `document/${newUuid7()}`,
+    state: 'pending',
+    askedBy: person,
+    askedAtMs: 1_000,
+    endsAtMs: 2_000,
+    version: 1,
+    ...over,
+  }
+}
+
+export function aRetentionState(over: Partial<RetentionState> = {}): RetentionState {
+  return { tenant: here, policyVersion: 1, trustedMs: 1_000, version: 1, ...over }
 }

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
+import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../../src/domain/ids.ts'
 import type { Change, Committed, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { ledgerDenialsContract } from './ledger-denials.contract.ts'
 import { ledgerEpochsContract } from './ledger-epochs.contract.ts'
 import { ledgerFindersContract } from './ledger-finders.contract.ts'
 import { ledgerLeasesContract } from './ledger-leases.contract.ts'
+import { ledgerRetentionContract } from './ledger-retention.contract.ts'
 import {
   abandoned,
   aDesk,
@@ -21,6 +22,7 @@ import {
   purging,
   stored,
 } from './ledger-rows.ts'
+import { ledgerRunsContract } from './ledger-runs.contract.ts'
 
 /** What every Ledger promises; `open` gives an empty one. */
 export function ledgerContract(
@@ -281,21 +283,10 @@ export function ledgerContract(
     assert.deepEqual(await ledger.findAnswer(answer.key), answer)
   })
 
-  promise('the tenants are those that have a row of any kind', async ledger => {
-    const rows = (tenant: string): Change[] => [
-      { row: 'document', expected: 0, put: aDocument({ tenant: tenant as TenantId }) },
-    ]
-    for (const tenant of ['t3', 't1', 't2']) await ledger.commit(rawGrant, [...rows(tenant), ...rows(tenant)])
-    await ledger.commit(rawGrant, [{ row: 'key', expected: 0, put: anApiKey({ tenant: 'only-key' as TenantId }) }])
-    await ledger.commit(rawGrant, [
-      { row: 'answer', expected: 0, put: anAnswer({ tenant: 'only-answer' as TenantId }) },
-    ])
-    await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put: aSubject({ tenant: 't2' as TenantId }) }])
-    assert.deepEqual(await ledger.tenants(), ['only-answer', 'only-key', 't1', 't2', 't3'])
-  })
-
   ledgerEpochsContract(backing, open, skip)
   ledgerFindersContract(backing, open, skip)
   ledgerDenialsContract(backing, open, skip)
   ledgerLeasesContract(backing, open, skip)
+  ledgerRetentionContract(backing, open, skip)
+  ledgerRunsContract(backing, open, skip)
 }
