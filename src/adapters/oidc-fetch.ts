@@ -30,7 +30,8 @@ export async function fetchKeySet(url: URL, signal: AbortSignal): Promise<Public
 async function boundedBody(response: Response): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of response.body ?? []) {
+  for await (const part of response.body ?? []) {
+    const chunk: Uint8Array = part
     length += chunk.length
     if (length > maxBytes) return undefined
     chunks.push(chunk)

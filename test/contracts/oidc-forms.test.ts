@@ -46,7 +46,7 @@ test('each part has one spelling: padding, another alphabet, blanks and unused b
 
 /** Every other last character that a lenient reader takes for the same bytes. */
 function otherLastBits(part: string): readonly string[] {
-  const letters = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_']
+  const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.split('')
   const bytes = Buffer.from(part, 'base64url')
   return letters
     .map(letter => part.slice(0, -1) + letter)

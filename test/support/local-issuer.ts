@@ -1,8 +1,8 @@
-import { type KeyObject, randomUUID, sign as signBytes } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject, randomUUID, sign as signBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { exportJWK, generateKeyPair, type JWK } from 'jose'
+import type { JWK } from 'jose'
 
 /** How the issuer answers whoever asks for its keys. */
 export type IssuerMood =
@@ -55,7 +55,7 @@ export async function openIssuer(nowMs: () => number = Date.now): Promise<LocalI
     keysUrl: `${url}/keys`,
     mood: 'good',
     asked: 0,
-    keys: [await newSigningKey('ES256')],
+    keys: [newSigningKey('ES256')],
     extra: [],
     token: (claims = {}, header = {}) => {
       const [key] = issuer.keys
@@ -73,12 +73,17 @@ export async function openIssuer(nowMs: () => number = Date.now): Promise<LocalI
   return issuer
 }
 
-/** ES256 or RS256. */
-export async function newSigningKey(algorithm: 'ES256' | 'RS256', keyId: string = randomUUID()): Promise<SigningKey> {
-  const { KeyObject } = await import('node:crypto')
-  const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true })
-  const published = { ...(await exportJWK(publicKey)), kid: keyId, alg: algorithm, use: 'sig' }
-  return { keyId, algorithm, secret: KeyObject.from(privateKey as Parameters<typeof KeyObject.from>[0]), published }
+export function newSigningKey(
+  algorithm: 'ES256' | 'RS256',
+  keyId: string = randomUUID(),
+  modulusLength = 2_048,
+): SigningKey {
+  const { privateKey, publicKey } =
+    algorithm === 'ES256'
+      ? generateKeyPairSync('ec', { namedCurve: 'P-256' })
+      : generateKeyPairSync('rsa', { modulusLength })
+  const published = { ...publicKey.export({ format: 'jwk' }), kid: keyId, alg: algorithm, use: 'sig' } as JWK
+  return { keyId, algorithm, secret: privateKey, published }
 }
 
 /** `header.payload.signature` of exactly these objects; members that are undefined are left out. */
