@@ -1,15 +1,15 @@
 import { type PaperType, paperTypes } from '../domain/media.ts'
 import { statutoryFloorYears } from '../domain/statute.ts'
-import { type EarlierFile, longestWaitDays, type TenantFile } from './file-tenant-schema.ts'
+import { type EarlierFile, longestWaitDays, type TenantFile, type TenantMembers } from './file-tenant-schema.ts'
 
 /** What is wrong, and where: a path into the file. */
 export type Problem = { readonly field: string; readonly message: string }
 
-/** What must hold between the members of a tenant's file. */
-export function contradictionsOf(policy: TenantFile, fileName: string): readonly Problem[] {
-  const idProblem = policy.id === fileName ? [] : [problem('id', 'must be the name of the file')]
+/** What must hold between the members of a tenant's file, or between those of them that are of the right form. */
+export function contradictionsOf(policy: TenantMembers, fileName: string): readonly Problem[] {
+  const misnamed = policy.id !== undefined && policy.id !== fileName
   return [
-    ...idProblem,
+    ...(misnamed ? [problem('id', 'must be the name of the file')] : []),
     ...paperTypes.flatMap(type => papersAgainst(policy, type)),
     ...clockProblems(policy),
     ...paperTypes.flatMap(type => shorterThanLaw(policy, type)),
@@ -24,10 +24,10 @@ export function contradictionsOf(policy: TenantFile, fileName: string): readonly
 export function clockProblems({
   retention,
   deletion,
-}: Pick<EarlierFile, 'retention' | 'deletion'>): readonly Problem[] {
-  const late = deletion.shredAfterDays >= deletion.answerDays
+}: Pick<TenantMembers, 'retention' | 'deletion'>): readonly Problem[] {
+  const late = deletion !== undefined && deletion.shredAfterDays >= deletion.answerDays
   return [
-    ...paperTypes.flatMap(type => ruleProblems(`retention.${type}`, retention[type])),
+    ...paperTypes.flatMap(type => ruleProblems(`retention.${type}`, retention?.[type])),
     ...(late ? [problem('deletion.shredAfterDays', 'must be less than deletion.answerDays')] : []),
   ]
 }
@@ -47,43 +47,47 @@ function ruleProblems(at: string, rule: TenantFile['retention'][PaperType]): rea
 }
 
 /** Each paper is either taken or refused with its promise, and what is taken has a rule. */
-function papersAgainst({ papers, refused, retention }: TenantFile, type: PaperType): readonly Problem[] {
+function papersAgainst({ papers, refused, retention }: TenantMembers, type: PaperType): readonly Problem[] {
+  if (!papers || !refused) return []
   const problems: Problem[] = []
   const taken = papers[type] !== undefined
   if (taken && refused[type] !== undefined) problems.push(problem(`refused.${type}`, 'is both taken and refused'))
   if (!taken && refused[type] === undefined) problems.push(problem(`refused.${type}`, 'is neither taken nor refused'))
-  if (taken && !retention[type]) problems.push(problem(`retention.${type}`, 'is missing, and the paper is taken'))
+  if (taken && retention && !retention[type]) {
+    problems.push(problem(`retention.${type}`, 'is missing, and the paper is taken'))
+  }
   return problems
 }
 
-function shorterThanLaw({ retention }: TenantFile, type: PaperType): readonly Problem[] {
+function shorterThanLaw({ retention }: TenantMembers, type: PaperType): readonly Problem[] {
   const least = statutoryFloorYears[type]
-  const rule = retention[type]
+  const rule = retention?.[type]
   if (!rule || rule.floorYears >= least) return []
   return [problem(`retention.${type}.floorYears`, `is shorter than the law's own floor of ${least} years`)]
 }
 
-function holdProblems({ holds }: TenantFile): readonly Problem[] {
-  return holds.includes('legal_order')
-    ? []
-    : [problem('holds', 'must name legal_order: no promise stands above a court')]
+function holdProblems({ holds }: TenantMembers): readonly Problem[] {
+  if (!holds || holds.includes('legal_order')) return []
+  return [problem('holds', 'must name legal_order: no promise stands above a court')]
 }
 
 /** What is due to be shredded must be destroyed before the answer is due, so a run must come in between. */
-function seldomPurged({ purge, deletion }: TenantFile): readonly Problem[] {
+function seldomPurged({ purge, deletion }: TenantMembers): readonly Problem[] {
+  if (!purge || !deletion) return []
   const slackDays = deletion.answerDays - deletion.shredAfterDays
-  const waitDays = longestWaitDays(purge.schedule) ?? 0
+  const waitDays = longestWaitDays(purge.schedule)
   if (slackDays < 1 || waitDays <= slackDays) return []
   const message = `lets a paper wait for ${waitDays} days, and an answer is due ${slackDays} days after deletion.shredAfterDays`
   return [problem('purge.schedule', message)]
 }
 
-function residencyProblems({ residency: { regions, minPlaces } }: TenantFile): readonly Problem[] {
-  const count = Object.keys(regions).length
-  return minPlaces > count ? [problem('residency.minPlaces', `is more than the ${count} regions named`)] : []
+function residencyProblems({ residency }: TenantMembers): readonly Problem[] {
+  const count = Object.keys(residency?.regions ?? {}).length
+  if (!residency || residency.minPlaces <= count) return []
+  return [problem('residency.minPlaces', `is more than the ${count} regions named`)]
 }
 
-function decisionProblems({ decisions }: TenantFile): readonly Problem[] {
+function decisionProblems({ decisions = [] }: TenantMembers): readonly Problem[] {
   return decisions.flatMap(({ id }, at) =>
     decisions.findIndex(other => other.id === id) < at ? [problem(`decisions.${at}.id`, 'is used twice')] : [],
   )

@@ -74,7 +74,10 @@ const basis = z.strictObject({
 const purge = z.strictObject({
   schedule: z
     .string()
-    .regex(/^[0-9A-Za-z*,/#-]+(?: [0-9A-Za-z*,/#-]+){4}$/, 'is no cron expression of five fields')
+    .regex(/^[0-9A-Za-z*,/#-]+(?: [0-9A-Za-z*,/#-]+){4}$/, {
+      error: 'is no cron expression of five fields',
+      abort: true,
+    })
     .refine(isSchedule, 'is no cron expression that ever comes due')
     .describe('Cron expression of five fields, read in the zone: when due papers are destroyed.'),
   approval: z.boolean().describe('Whether a plan waits for a person other than the one who made it.'),
@@ -173,8 +176,20 @@ export const earlierSchema = z.strictObject({ version, zone, retention, deletion
 
 /** A tenant's file of the right form. */
 export type TenantFile = z.output<typeof tenantSchema>
+/** Some members of a tenant's file. */
+export type TenantMembers = { readonly [Name in keyof TenantFile]?: TenantFile[Name] | undefined }
 /** The file of an earlier version, of the right form. */
 export type EarlierFile = z.output<typeof earlierSchema>
+
+/** Those top-level members of a file that are of the right form by themselves. */
+export function soundMembers(json: unknown): TenantMembers {
+  if (typeof json !== 'object' || json === null) return {}
+  const sound = Object.entries(tenantSchema.shape).flatMap(([name, schema]) => {
+    const member: unknown = Object.hasOwn(json, name) ? Reflect.get(json, name) : undefined
+    return member !== undefined && schema.safeParse(member).success ? [[name, member] as const] : []
+  })
+  return tenantSchema.partial().parse(Object.fromEntries(sound))
+}
 
 /** The published form of a tenant's file, for editors and other readers: JSON Schema, draft 2020-12. */
 export function publishedSchema(): unknown {
@@ -186,10 +201,10 @@ export function byPaperType<T>(record: Readonly<Partial<Record<PaperType, T>>>):
   return new Map(paperTypes.flatMap(type => (record[type] === undefined ? [] : [[type, record[type]] as const])))
 }
 
-/** Longest time, in whole days, for which a schedule lets anything wait, as far as a year of it tells; undefined for none. */
-export function longestWaitDays(schedule: string): number | undefined {
+/** Longest time, in whole days, for which a schedule lets anything wait, as far as a year of it tells. */
+export function longestWaitDays(schedule: string): number {
   const cron = cronOf(schedule)
-  if (!cron) return undefined
+  if (!cron) return Number.POSITIVE_INFINITY
   if (schedule.endsWith(' * * *')) return 1
   const waits = Array.from({ length: 366 }, (_, day) => {
     const fromMs = Date.UTC(2028, 0, 1 + day)

@@ -14,7 +14,14 @@ import {
   type Problem,
   versionProblems,
 } from './file-tenant-rules.ts'
-import { byPaperType, type EarlierFile, earlierSchema, type TenantFile, tenantSchema } from './file-tenant-schema.ts'
+import {
+  byPaperType,
+  type EarlierFile,
+  earlierSchema,
+  soundMembers,
+  type TenantFile,
+  tenantSchema,
+} from './file-tenant-schema.ts'
 
 /** Beside the tenants, for editors. */
 const schemaName = 'policy.schema.json'
@@ -44,22 +51,22 @@ export async function loadTenants(folder: string): Promise<ReadonlyMap<TenantId,
  */
 export async function loadTenant(path: string): Promise<Loaded> {
   const name = basename(path)
+  const own = name.replace(/\.json$/, '')
   const [today, earlier] = await Promise.all([
     read(path, name, tenantSchema),
-    earlierVersions(path.replace(/\.json$/, ''), name.replace(/\.json$/, '')),
+    earlierVersions(path.replace(/\.json$/, ''), own),
   ])
-  const problems = [...today.problems, ...earlier.problems]
-  if (!today.value || problems.length > 0) return { problems }
   const policy = today.value
   const clocks = earlier.versions
   const contradictions = [
-    ...contradictionsOf(policy, basename(path, '.json')),
-    ...versionProblems(policy, clocks),
-    ...idleBases(policy, clocks),
+    ...contradictionsOf(policy ?? soundMembers(today.json), own),
+    ...(policy && earlier.problems.length === 0
+      ? [...versionProblems(policy, clocks), ...idleBases(policy, clocks)]
+      : []),
   ]
-  const id = parseTenantId(policy.id)
-  if (!id || contradictions.length > 0) return { problems: named(name, contradictions) }
-  return { tenant: tenantFrom(id, policy, clocks) }
+  const problems = [...today.problems, ...named(name, contradictions), ...earlier.problems]
+  const id = parseTenantId(policy?.id ?? '')
+  return policy && id && problems.length === 0 ? { tenant: tenantFrom(id, policy, clocks) } : { problems }
 }
 
 /** Tenants' files, and folders of versions that belong to none. */
@@ -111,7 +118,8 @@ async function readVersion(folder: string, id: string, name: string): Promise<Re
   return { value, problems: named(shown, [...misnamed, ...clockProblems(value)]) }
 }
 
-type Read<T> = { readonly value?: T; readonly problems: readonly Problem[] }
+/** `json` where the text is JSON of another form. */
+type Read<T> = { readonly value?: T; readonly json?: unknown; readonly problems: readonly Problem[] }
 
 async function read<T>(path: string, shown: string, schema: z.ZodType<T>): Promise<Read<T>> {
   let json: unknown
@@ -122,7 +130,7 @@ async function read<T>(path: string, shown: string, schema: z.ZodType<T>): Promi
   }
   const parsed = schema.safeParse(json)
   if (parsed.success) return { value: parsed.data, problems: [] }
-  return { problems: parsed.error.issues.map(issue => problemOf(shown, issue)) }
+  return { json, problems: parsed.error.issues.map(issue => problemOf(shown, issue)) }
 }
 
 function whyUnread(error: unknown): string {
