@@ -1,6 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
+import { onlookerOf } from '../domain/retention-view.ts'
 import { isAssigned } from '../domain/review.ts'
 import { type DocumentView, isVisible, viewDocument } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
@@ -8,7 +9,7 @@ import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 
 /**
- * What the vault knows of a document, its content apart. Of one that was destroyed the tombstone is told, with state `purged`.
+ * What the vault knows of a document, its content apart: also when it may be destroyed, on which basis, and what holds it. Of one that was destroyed the tombstone is told, with state `purged`.
  *
  * @throws {VaultError} document.unknown - this tenant has no such document
  * @throws {VaultError} role.* - refused, on record
@@ -37,5 +38,5 @@ export async function describeDocument(
   })
   if (!document) throw new VaultError('document.unknown')
   const subject = await vault.ledger.findSubjectById(tenant.id, document.subject)
-  return viewDocument(document, subject, review)
+  return viewDocument(document, subject, review, onlookerOf(tenant, caller))
 }

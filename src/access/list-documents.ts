@@ -3,6 +3,7 @@ import type { Document } from '../domain/document.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId, SubjectReference } from '../domain/ids.ts'
 import type { Scope } from '../domain/permission.ts'
+import { onlookerOf } from '../domain/retention-view.ts'
 import { type DocumentView, isVisible, viewDocument } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
@@ -40,8 +41,9 @@ export async function listDocuments(
   const shown = listed.filter(isVisible).filter(document => isInScope(document, caller, scope))
   const reviews = await Promise.all(shown.map(document => vault.ledger.findReviewOf(tenant.id, document.id)))
   const last = found.length > input.limit ? listed.at(-1) : undefined
+  const onlooker = onlookerOf(tenant, caller)
   return {
-    items: shown.map((document, at) => viewDocument(document, subject, reviews[at])),
+    items: shown.map((document, at) => viewDocument(document, subject, reviews[at], onlooker)),
     ...(last ? { next: last.id } : {}),
   }
 }

@@ -80,6 +80,7 @@ export const errorCodes = [
   'hold.ended',
   'hold.too-many',
   'hold.kind',
+  'hold.too-late',
   'document.held',
   'document.floor',
   'document.not-destroyed',

@@ -19,7 +19,7 @@ export interface Hold {
   readonly case: CaseReference
   /** Only this paper; absent for all of the subject's. */
   readonly document?: DocumentId
-  /** `event` when the platform's event placed it first. */
+  /** `event` for a hold of the platform's events, which alone begin and end it anew; otherwise who placed it first. */
   readonly placedBy: PersonId | 'event'
   readonly placedAtMs: number
   /** The latest time at which it is told to have begun and to have ended; events may bring either first. */
@@ -39,7 +39,7 @@ export function holdsDocument(hold: Hold, document: DocumentId): boolean {
   return isInForce(hold) && (hold.document === undefined || hold.document === document)
 }
 
-/** The same case of the same kind about the same thing: one hold, told of again. */
+/** The same case of the same kind about the same thing: one hold, told of again by the same side. */
 export function isSameCase(
   hold: Pick<Hold, 'kind' | 'case' | 'document'>,
   other: Pick<Hold, 'kind' | 'case' | 'document'>,

@@ -57,3 +57,9 @@ export const parseCaseReference = parser<CaseReference>(idPatterns.caseReference
 export const parsePurgeRunId = parser<PurgeRunId>(idPatterns.uuid)
 export const parseApprovalId = parser<ApprovalId>(idPatterns.uuid)
 export const parseHoldId = parser<HoldId>(idPatterns.hold)
+
+/** The subject that a hold's id names, and the hold's number among theirs. */
+export function holdIdParts(id: HoldId): { readonly subject: SubjectId; readonly n: number } {
+  const at = id.lastIndexOf('.')
+  return { subject: id.slice(0, at) as SubjectId, n: Number(id.slice(at + 1)) }
+}

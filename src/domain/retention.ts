@@ -94,6 +94,40 @@ export function earliestLookMs(tenant: Tenant, subject: Subject): number | undef
   return due.length === 0 ? undefined : Math.min(...due)
 }
 
+/** The subject with the moment at which the purge has to look at it, as its facts and today's promises have it. */
+export function reckoned(tenant: Tenant, { lookAtMs: _, ...subject }: Subject): Subject {
+  const lookAtMs = earliestLookMs(tenant, subject)
+  return lookAtMs === undefined ? subject : { ...subject, lookAtMs }
+}
+
+/** The least that today's law asks for one paper. */
+export interface LegalFloor {
+  /** Name of the legal basis in the tenant's policy. */
+  readonly basis: string
+  readonly years: number
+  /** The first calendar day, `YYYY-MM-DD`, after it; absent while the account is open, when it has not begun to run. */
+  readonly endsOn?: string
+  readonly endsAtMs?: number
+}
+
+/** Undefined where the law asks for nothing, or when no rule is found: `retentionOf` tells the two apart. */
+export function floorOf(tenant: Tenant, subject: Subject, document: Kept): LegalFloor | undefined {
+  const law = policiesSince(tenant, document.policyVersion)
+    .flatMap(policy => ruleIn(policy, document.type))
+    .at(-1)
+  if (!law || law.rule.floorYears === 0) return undefined
+  const { basis, floorYears: years } = law.rule
+  const closedAtMs = closedSince(subject)
+  if (closedAtMs === undefined) return { basis, years }
+  const { dueOn, dueAtMs } = term('floor', law, yearsAfter(closedAtMs, law.policy.zone, years))
+  return { basis, years, endsOn: dueOn.toString(), endsAtMs: dueAtMs }
+}
+
+/** The calendar day, `YYYY-MM-DD`, that an instant falls on in a zone. */
+export function dayIn(atMs: number, zone: string): string {
+  return dayOf(atMs, zone).toString()
+}
+
 /** When the person who asked to be deleted has an answer at the latest; undefined while nothing is asked or the account is open. */
 export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | undefined {
   const policy = tenant.policies.get(tenant.version)

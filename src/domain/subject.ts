@@ -94,14 +94,28 @@ export function isUnanswered(subject: Subject): boolean {
   return askedAtMs !== undefined && subject.deletionAnswered?.askedAtMs !== askedAtMs
 }
 
-/** Why an event cannot be true of this subject; undefined means that it can. */
-export function contradiction(subject: Subject, event: SubjectEvent): 'before-account' | 'too-many-holds' | undefined {
+/**
+ * Why an event cannot be true of this subject; undefined means that it can. Nothing happens before the account was opened,
+ * whichever of the two is told first; and an account that was closed is opened again by `reopened`, so that a new life under
+ * an old name is never taken for the end of the old one.
+ */
+export function contradiction(
+  subject: Subject,
+  event: SubjectEvent,
+): 'before-account' | 'opened-late' | 'too-many-holds' | undefined {
   const { accountOpenedAtMs } = subject
-  if (event.type !== 'opened' && accountOpenedAtMs !== undefined && event.atMs < accountOpenedAtMs) {
-    return 'before-account'
-  }
+  if (event.type === 'opened') return event.atMs > latestOpening(subject) ? 'opened-late' : undefined
+  if (accountOpenedAtMs !== undefined && event.atMs < accountOpenedAtMs) return 'before-account'
   if (isHoldEvent(event) && subject.holds.length >= maxHolds && !holdOf(subject, event)) return 'too-many-holds'
   return undefined
+}
+
+/** An opening that is told now cannot lie after this: nothing of the account may come before, nor a closing. */
+function latestOpening({ accountOpenedAtMs, closedAtMs, ...told }: Subject): number {
+  if (accountOpenedAtMs !== undefined) return closedAtMs ?? Number.POSITIVE_INFINITY
+  const byEvents = told.holds.filter(hold => hold.placedBy === 'event').map(hold => hold.placedAtMs)
+  const facts = [closedAtMs, told.reopenedAtMs, told.deletionAskedAtMs, told.tierAtMs || undefined, ...byEvents]
+  return Math.min(...facts.filter(fact => fact !== undefined))
 }
 
 /**
@@ -131,8 +145,10 @@ export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
 
 type HoldEvent = Extract<SubjectEvent, { case: CaseReference }>
 
+/** A hold that a person placed is none of the platform's: its events neither end nor renew it. */
 function holdOf(subject: Subject, event: HoldEvent): Hold | undefined {
-  return subject.holds.find(hold => isSameCase(hold, { kind: holdEvents[event.type].kind, case: event.case }))
+  const told = { kind: holdEvents[event.type].kind, case: event.case }
+  return subject.holds.find(hold => hold.placedBy === 'event' && isSameCase(hold, told))
 }
 
 function applyToHolds(subject: Subject, event: HoldEvent): readonly Hold[] {

@@ -2,6 +2,8 @@ import type { Approval, ApprovalState } from './approval.ts'
 import type { ApiKey } from './caller.ts'
 import type { Document } from './document.ts'
 import type { Entry } from './entry.ts'
+import { retentionOf } from './retention.ts'
+import { type BasisView, type KeepingHold, type Onlooker, viewBasis, viewClock } from './retention-view.ts'
 import type { Review } from './review.ts'
 import type { Subject } from './subject.ts'
 
@@ -21,7 +23,15 @@ export interface DocumentView {
   readonly policyVersion: number
   readonly storedAt: string
   readonly purgedAt?: string
-  readonly basis?: string
+  /** Why it is kept, or was destroyed: the ground of its clock, or `erasure`, whose `reason` is then named instead of a basis. */
+  readonly ground?: string
+  readonly basis?: BasisView
+  readonly reason?: string
+  /** The first day and instant at which it may be destroyed. */
+  readonly due?: { readonly on: string; readonly at: string; readonly zone: string }
+  readonly decidedBy?: number
+  readonly heldBy?: readonly KeepingHold[]
+  readonly why?: string
   readonly review?: { readonly id: string; readonly state: string }
   /** Where the storing entry (of a tombstone: the certificate) stands in the trail. */
   readonly trail: { readonly log: string; readonly index: number }
@@ -37,11 +47,14 @@ export function isVisible(document: Document | undefined): document is Visible {
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** The view of a paper; subject and review are told where the caller has them. */
+/**
+ * The view of a paper; subject and review are told where the caller has them, and the clock of the law to an onlooker.
+ */
 export function viewDocument(
   document: Visible,
   subject: Subject | undefined,
   review: Review | undefined,
+  onlooker?: Onlooker,
 ): DocumentView {
   const shared = {
     id: document.id,
@@ -53,7 +66,8 @@ export function viewDocument(
     version: document.version,
   }
   if (document.state === 'purged') {
-    return { ...shared, purgedAt: iso(document.purgedAtMs), basis: document.basis, trail: document.certificate }
+    const gone = viewGone(document.basis, onlooker)
+    return { ...shared, purgedAt: iso(document.purgedAtMs), ...gone, trail: document.certificate }
   }
   return {
     ...shared,
@@ -62,25 +76,23 @@ export function viewDocument(
     sizeBytes: document.plaintextBytes,
     ...(document.pixels ?? {}),
     ...(document.pages === undefined ? {} : { pages: document.pages }),
+    ...clockOf(document, subject, onlooker),
     ...(review ? { review: { id: review.id, state: review.state } } : {}),
     trail: document.trail,
   }
 }
 
-/** What leaves the vault about a subject. */
-export interface SubjectView {
-  readonly reference: string
-  /** The uuid under which the trail names this person. */
-  readonly id: string
-  readonly tier: number
-  readonly openedAt: string
-  readonly version: number
+function clockOf(document: Exclude<Visible, { state: 'purged' }>, subject?: Subject, onlooker?: Onlooker) {
+  if (document.state === 'purging') return viewGone(document.purge.basis, onlooker)
+  const retention = subject && onlooker && retentionOf(onlooker.tenant, subject, document)
+  return retention ? viewClock(subject, retention, onlooker) : {}
 }
 
-/** The view of a subject. */
-export function viewSubject(subject: Subject): SubjectView {
-  const { reference, id, tier, version } = subject
-  return { reference, id, tier, openedAt: iso(subject.openedAtMs), version }
+/** On what a paper was given up: `<ground>:<basis>` of a lapse, the code of the reason of an erasure. */
+function viewGone(basis: string, onlooker: Onlooker | undefined): Pick<DocumentView, 'ground' | 'basis' | 'reason'> {
+  const [ground = '', name] = basis.split(':')
+  if (name === undefined) return { ground: 'erasure', reason: ground }
+  return { ground, basis: onlooker ? viewBasis(onlooker.tenant, name) : { name } }
 }
 
 /** What leaves the vault about a review. */

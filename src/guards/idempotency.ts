@@ -73,6 +73,11 @@ export async function recall(
   return { replay }
 }
 
+/** Whether the row answers the very same request already, so that asking again has no effect. */
+export function isRepeated(row: Answer | undefined, fingerprint: string, nowMs: number): boolean {
+  return row?.state === 'done' && row.fingerprint === fingerprint && row.expiresAtMs > nowMs
+}
+
 function replayOf(row: Answer): Answered | undefined {
   if (row.state !== 'done' || row.body === undefined || row.status === undefined) return undefined
   const location = row.location === undefined ? {} : { location: row.location }
@@ -87,13 +92,16 @@ export function openAnswer(claim: Claim, document: DocumentId, deadlineMs: numbe
   return { row: 'answer', expected: replaces, put }
 }
 
-/** The row that replays `answer` for seven days. `expected` is the version it replaces: the claim's, or the open row's. */
+/**
+ * The row that replays `answer` for seven days. `expected` is the version it replaces: the claim's, or the open row's. It is
+ * erased earlier with the document, or the last of the subject, that it is `about`.
+ */
 export function doneAnswer(
   claim: Claim,
   answer: Omit<Answered, 'replayed'>,
   nowMs: number,
   expected = claim.replaces,
-  document?: DocumentId,
+  about: Pick<Answer, 'document' | 'subject'> = {},
 ): Change {
   const { key, tenant, fingerprint } = claim
   const put: Answer = {
@@ -101,7 +109,7 @@ export function doneAnswer(
     tenant,
     fingerprint,
     state: 'done',
-    ...(document === undefined ? {} : { document }),
+    ...about,
     body: answer.body,
     status: answer.status,
     ...(answer.location === undefined ? {} : { location: answer.location }),

@@ -87,6 +87,7 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
   'hold.ended': p(409, 'The hold has ended', 'It was released, or its case was settled.'),
   'hold.too-many': p(409, 'Too many holds', 'A subject has a bounded number of holds, ended ones included. See /v1/limits.'),
   'hold.kind': p(422, 'This platform does not hold for that', 'allowed lists what its promises let it keep papers for.'),
+  'hold.too-late': p(409, 'The hold comes too late', 'The destruction of what it would keep is under way and is not taken back.'),
   'document.held': p(409, 'A hold keeps the document', 'It is not destroyed while a hold is in force.'),
   'document.floor': p(409, 'The law still keeps the document', 'Before the least time that the law asks for, the named reason does not destroy it.'),
   'document.not-destroyed': p(404, 'There is no certificate', 'The document has not been destroyed.'),

@@ -196,7 +196,7 @@ export async function publish(
   const committed = await vault.ledger.commit(settlement, [
     { row: 'document', expected: 1, put: stored },
     { row: 'review', expected: 0, put: review },
-    doneAnswer(claim, answer, nowMs, claim.replaces + 1, document.id),
+    doneAnswer(claim, answer, nowMs, claim.replaces + 1, { document: document.id }),
   ])
   if (!committed.done) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
   return { ...answer, replayed: false }

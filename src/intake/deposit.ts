@@ -3,7 +3,7 @@ import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { SubjectId, SubjectReference, TenantId } from '../domain/ids.ts'
 import { limits, type PaperType } from '../domain/media.ts'
-import { countUpload, newSubject, type Subject } from '../domain/subject.ts'
+import { closedSince, countUpload, newSubject, type Subject } from '../domain/subject.ts'
 import { isActive, refusePaper, type Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
 import { sha256Of, uploadMacOf } from '../guards/fingerprints.ts'
@@ -37,6 +37,7 @@ export interface DepositInput {
  * @returns 201 with the document's view and location, or the first answer again for a repeated idempotency key
  * @throws {VaultError} tenant.inactive - the tenant lacks a legal basis, a jurisdiction or a licence
  * @throws {VaultError} paper.* - the tenant's promises, the subject's tier or the day's quota refuse it
+ * @throws {VaultError} subject.closed - the account was closed; one that began before is finished
  * @throws {VaultError} file.* - what the file is refuses it
  * @throws {VaultError} document.duplicate - the same file is kept for this subject already
  * @throws {VaultError} idempotency.in-flight, idempotency.conflict - the key is in use
@@ -173,6 +174,7 @@ function refuseDeposit(
     const { code, ...facts } = refused
     return { code, facts }
   }
+  if (subject && closedSince(subject) !== undefined) return { code: 'subject.closed' }
   const quota = limits.uploadsPerSubjectAndDay
   if (!subject || countUpload(subject, dayOf(nowMs), quota)) return undefined
   return { code: 'paper.quota', facts: { limit: quota, retryAfterSeconds: secondsToMidnight(nowMs) } }

@@ -78,7 +78,7 @@ export async function decideReview(vault: Vault, caller: Caller, input: Decision
       const committed = await vault.ledger.commit(grant, [
         { row: 'review', expected: review.version, put: decided },
         ...(assignment ? [takeOffDesk(desk, review.id)] : []),
-        doneAnswer(known.claim, answer, nowMs, known.claim.replaces, input.document),
+        doneAnswer(known.claim, answer, nowMs, known.claim.replaces, { document: input.document }),
       ])
       if (!committed.done && committed.change === 0) break
       if (!committed.done) continue
