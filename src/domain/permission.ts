@@ -37,6 +37,7 @@ export const matrix = {
   'document.deposit': { onboarding: 'yes' },
   'subject.event': { onboarding: 'yes' },
   'subject.describe': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes' },
+  'subject.file': { dpo: 'yes', auditor: 'yes' },
   'document.list': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes', purge: 'due' },
   'document.describe': { onboarding: 'own', reviewer: 'yes', 'senior-reviewer': 'yes', support: 'own', dpo: 'yes', legal: 'own', auditor: 'yes', purge: 'due' },
   'document.open.original': { reviewer: 'assigned', 'senior-reviewer': 'yes', dpo: 'second', legal: 'second' },
@@ -74,7 +75,7 @@ export const matrix = {
   'incident.scope': { dpo: 'yes', legal: 'yes', auditor: 'yes' },
   'policy.change': { dpo: 'second', legal: 'second', admin: 'second' },
   'policy.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
-  'key.rotate': { dpo: 'second', legal: 'second', admin: 'second' },
+  'key.rotate': { dpo: 'second', legal: 'second', admin: 'second', system: 'due' },
   'key.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
   'caller.manage': { dpo: 'second', legal: 'second', admin: 'second' },
   'caller.read': { dpo: 'yes', legal: 'yes', auditor: 'yes', admin: 'yes' },
@@ -107,6 +108,8 @@ export interface Resource {
   readonly own?: boolean
   readonly assigned?: boolean
   readonly due?: boolean
+  /** The same request of the same caller was granted with its second person before: only its first answer is told again. */
+  readonly repeated?: boolean
 }
 
 /** How much of a list is shown: all of it, or only what the cell of the role allows. */
@@ -117,9 +120,9 @@ export type Decision =
   | { readonly granted: true; readonly role: Role; readonly cell: Cell; readonly scope: Scope }
   | { readonly granted: false; readonly code: ErrorCode; readonly allowed?: readonly string[] }
 
-/** Actions that show a paper: they need a purpose of the tenant's list and a case. */
+/** Actions that show a paper, or end it before its time: they need a purpose of the tenant's list and a case. */
 export function needsReason(action: Action): boolean {
-  return action.startsWith('document.open.') || action === 'document.export'
+  return action.startsWith('document.open.') || action === 'document.export' || action === 'document.erase'
 }
 
 /**
@@ -192,6 +195,7 @@ function judgeCell(
     case 'ticket':
       return tenant?.support.rendition === 'masked' && reason.case ? granted('all') : refused('tenant.rule')
     case 'second':
+      if (resource.repeated) return granted('all')
       return second && mayStandBeside(caller, second, action, tenant) ? granted('all') : refused('role.second-person')
     case 'due':
       return resource.due ? granted('due') : refused('role.not-allowed')
