@@ -26,7 +26,7 @@ export interface EntryDraft {
 }
 
 /** Acts that are no action of a caller: counted refusals, alerts. */
-export type OwnAct = 'refusals.counted' | 'alert.reads' | 'request.refused'
+export type OwnAct = 'key.retired' | 'refusals.counted' | 'alert.reads' | 'request.refused'
 export type OwnWhy = 'replayed' | 'opened' | 'client-gone' | 'deadline' | 'unfinished' | 'year'
 
 /** The bookkeeping of the trail itself, which its writer alone appends. */

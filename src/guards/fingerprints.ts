@@ -54,6 +54,16 @@ export function edkDigest(edks: readonly EncryptedDataKey[]): string {
   return hash.digest('base64')
 }
 
+/**
+ * base64url of SHA-256 over the name of a wrapped key and, after its 00, over the digest of its encrypted data keys: one of these
+ * in an entry tells of exactly this key of this document, and of no other's.
+ */
+export function rewrapDigest(id: string, edks: readonly EncryptedDataKey[]): string {
+  return createHash('sha256')
+    .update(`${id}\0${edkDigest(edks)}`)
+    .digest('base64url')
+}
+
 /** base64 of SHA-256 over a body that is read, not held. */
 export async function hashOfStream(chunks: AsyncIterable<Uint8Array>): Promise<string> {
   const hash = createHash('sha256')

@@ -2,7 +2,6 @@ import { type Document, type PurgingDocument, type StoredDocument, wrappedKeyId 
 import type { Entry } from '../domain/entry.ts'
 import type { Finding } from '../domain/finding.ts'
 import type { DocumentId, SubjectId, TenantId } from '../domain/ids.ts'
-import { edkDigest } from '../guards/fingerprints.ts'
 import type { Page } from '../ports/ledger.ts'
 import type { WrappedKey } from '../ports/wrapped-keys.ts'
 import { checkBody } from './check-body.ts'
@@ -10,10 +9,17 @@ import { clearedAfterMs, everyItem, inGroups } from './check-pages.ts'
 import type { Checked, CheckOptions } from './checking.ts'
 import { isKept, wrongField } from './document-row.ts'
 import { EntryReader } from './entry-reader.ts'
+import { isKeyOnRecord, isStoring } from './key-on-record.ts'
 
 type Kept = StoredDocument | PurgingDocument
 /** Bodies are read one after the other; what is asked of the rows goes together. */
 const together = 32
+
+/** Storing entries follow each other like their documents, rewrappings do not: each keeps its own last batches. */
+interface Readers {
+  readonly storing: EntryReader
+  readonly rewrapping: EntryReader
+}
 
 /** Each row of a document, and what must stand beside it: person, key, body, storing entry, review. */
 export async function* checkDocuments(
@@ -26,9 +32,9 @@ export async function* checkDocuments(
     ({ id }) => id,
     options.signal,
   )
-  const reader = new EntryReader(vault.batches)
+  const readers = { storing: new EntryReader(vault.batches), rewrapping: new EntryReader(vault.batches) }
   for await (const group of inGroups(documents, together)) {
-    const found = await Promise.all(group.map(document => checkRow(vault, tenant, document, reader)))
+    const found = await Promise.all(group.map(document => checkRow(vault, tenant, document, readers)))
     for (const [at, document] of group.entries()) {
       options.counts.documents++
       const findings = found[at] ?? []
@@ -44,7 +50,7 @@ async function checkRow(
   vault: Checked,
   tenant: TenantId,
   document: Document,
-  reader: EntryReader,
+  readers: Readers,
 ): Promise<readonly Finding[]> {
   const which = { tenant, document: document.id }
   const detail = wrongField(document, tenant)
@@ -68,9 +74,10 @@ async function checkRow(
   }
   const [key, entry] = await Promise.all([
     vault.wrappedKeys.get(wrappedKeyId(document.messageId)),
-    reader.at(document.trail),
+    readers.storing.at(document.trail),
   ])
-  findings.push(...keyFindings(document, key, entry), ...entryFindings(document, entry))
+  const ofKey = await keyFindings(document, key, entry, readers.rewrapping)
+  findings.push(...ofKey, ...entryFindings(document, entry))
   return findings
 }
 
@@ -85,23 +92,22 @@ async function checkSubject(
 }
 
 /**
- * The key must name this document, and until it is wrapped anew it must be the very one that was stored: what it opens can
- * only be known by opening it, which is not done here.
+ * The key must name this document and be one that the trail tells of. Where the storing entry is no such entry, that is said by
+ * itself, and of a key that was never wrapped anew nothing more can be known.
  */
-function keyFindings(document: Kept, key: WrappedKey | undefined, entry: Entry | undefined): readonly Finding[] {
+async function keyFindings(
+  document: Kept,
+  key: WrappedKey | undefined,
+  entry: Entry | undefined,
+  reader: EntryReader,
+): Promise<readonly Finding[]> {
   const which = { tenant: document.tenant, document: document.id, key: wrappedKeyId(document.messageId) }
   if (!key) return [{ code: 'key.missing', ...which }]
   if (key.tenant !== document.tenant) return [{ code: 'key.differs', ...which, detail: 'tenant' }]
   if (key.document !== document.id) return [{ code: 'key.differs', ...which, detail: 'document' }]
-  const { epoch, keySha256 } = entry?.det ?? {}
-  if (isStoring(document, entry) && epoch === key.epoch && keySha256 !== edkDigest(key.edks)) {
-    return [{ code: 'key.differs', ...which, detail: 'edks' }]
-  }
-  return []
-}
-
-function isStoring(document: Kept, entry: Entry | undefined): entry is Entry {
-  return entry?.act === 'document.deposit' && entry.out === 'done' && entry.doc === document.id
+  if (!key.rewrapped && !isStoring(document, entry)) return []
+  if (await isKeyOnRecord(reader, document, key, entry)) return []
+  return [{ code: 'key.differs', ...which, detail: key.rewrapped ? 'rewrapped' : 'edks' }]
 }
 
 /** Whatever row and storing entry both say must be the same: the entry cannot be rewritten unnoticed, the row can. */
