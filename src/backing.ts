@@ -11,6 +11,7 @@ import type { Identity } from './ports/identity.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
 import type { Stores } from './production-stores.ts'
+import { loadTenants, requirePromises } from './settings-check.ts'
 
 /** The technologies behind the ports, open. Dispose of it to close them, in the reverse of the order they were opened in. */
 export interface Backing extends AsyncDisposable {
@@ -70,7 +71,7 @@ async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Pr
     blobs: fulfilled(blobs),
     keyring: fulfilled(ring),
   }
-  return bundle(common, stores, fulfilled(tenants), config, options, stack)
+  return await bundle(common, stores, fulfilled(tenants), config, options, stack)
 }
 
 /** Any number of processes, on this machine and others, share what lies behind it. */
@@ -78,10 +79,15 @@ async function openProduction(config: ProductionConfig, options: BackingOptions)
   await using stack = new AsyncDisposableStack()
   const commonLoading = Promise.all([loadCommon(), loadTenants(config)])
   void Promise.allSettled([commonLoading])
-  const { openProductionStores } = await import('./production-stores.ts')
-  const stores = await openProductionStores(config, stack, options.roles ?? processRoles)
+  const { roles = processRoles } = options
+  // A command that only reads is for when other things do not work.
+  const [{ openProductionStores }] = await Promise.all([
+    import('./production-stores.ts'),
+    roles.length > 0 ? requirePromises(config, roles) : undefined,
+  ])
+  const stores = await openProductionStores(config, stack, roles)
   const [common, tenants] = await commonLoading
-  return bundle(common, stores, tenants, config, options, stack)
+  return await bundle(common, stores, tenants, config, options, stack)
 }
 
 type Common = Awaited<ReturnType<typeof loadCommon>>
@@ -100,7 +106,10 @@ async function bundle(
   const log = options.log ?? stack.use(new adapters.PinoLog(config.logLevel))
   const clock = options.clock ?? new adapters.SystemClock()
   const keys = new adapters.KeyIdentity({ ledger, keyring, tenants })
-  const identity = await besideTokens(keys, config, { ledger, clock, log }, tenants, stack)
+  const { roles = processRoles } = options
+  const knowsCallers = roles.includes('intake') || roles.includes('access')
+  const tokens = { ledger, clock, log }
+  const identity = knowsCallers ? await besideTokens(keys, config, tokens, tenants, stack) : keys
   const open = stack.move()
   return {
     ports: {
@@ -114,7 +123,6 @@ async function bundle(
     },
     tenants,
     warm: async () => {
-      const { roles = processRoles } = options
       if (roles.includes('intake')) await Promise.allSettled([images.warm(), pdfs.warm()])
     },
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -137,11 +145,6 @@ async function besideTokens(
   ])
   const issuers = await loadOidcIssuers(oidcFile, tenants)
   return new OidcBesideKeys(keys, stack.use(new OidcIdentity({ issuers, ...ports })))
-}
-
-async function loadTenants({ tenantsDir }: Config): Promise<ReadonlyMap<TenantId, Tenant>> {
-  const module = await import('./adapters/file-tenants.ts')
-  return module.loadTenants(tenantsDir)
 }
 
 async function loadEmbedded() {

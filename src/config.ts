@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path'
 import type { z } from 'zod'
+import type { Deployment } from './domain/deployment.ts'
 import { VaultError } from './domain/errors.ts'
 import { settingNames, settingsSchema, type VariableName } from './settings.ts'
 
@@ -8,6 +9,8 @@ export type Config = EmbeddedConfig | ProductionConfig
 
 interface CommonConfig {
   readonly tenantsDir: string
+  /** The tenants that are served, by id; every one of the folder when absent. */
+  readonly tenants: readonly string[] | undefined
   /** Names the issuers whose tokens count; without it there are API keys only. */
   readonly oidcFile: string | undefined
   readonly host: string
@@ -34,6 +37,8 @@ export interface EmbeddedConfig extends CommonConfig {
 /** Any number of processes on one replica set, one bucket and one KMS. A secret is named by its file, here too. */
 export interface ProductionConfig extends CommonConfig {
   readonly backing: 'production'
+  /** What the operator declares; what services say of themselves is held against it. */
+  readonly deployment: Deployment
   readonly mongo: {
     readonly uriFile: string
     readonly database: string
@@ -60,6 +65,7 @@ export interface ProductionConfig extends CommonConfig {
 /** The project's own folder: where `infra/` lies beside `src/`. */
 const projectDir = resolve(import.meta.dirname, '..')
 
+type Environment = Readonly<Record<string, string | undefined>>
 type Problem = { readonly field: string; readonly message: string }
 
 /** Settings of one backing only; with the other they would be silently without effect, so they are refused. */
@@ -70,6 +76,8 @@ const embeddedOnly = [
   'VAULT_DISK_RESERVE_BYTES',
 ] as const satisfies readonly VariableName[]
 const productionNeeds = [
+  'VAULT_REGIONS',
+  'VAULT_TLS_FLOOR',
   'VAULT_MONGODB_URI_FILE',
   'VAULT_MONGODB_DATABASE',
   'VAULT_MONGODB_KEYS_DATABASE',
@@ -80,14 +88,15 @@ const productionNeeds = [
   'VAULT_KMS_BLIND_INDEX_KEY',
   'VAULT_KMS_DOOR_FILE',
 ] as const satisfies readonly VariableName[]
-const isProductionOnly = (name: string): boolean => /^VAULT_(?:MONGODB|S3|KMS)_/.test(name)
+const isProductionOnly = (name: string): boolean =>
+  /^VAULT_(?:MONGODB|S3|KMS)_|^VAULT_(?:REGIONS|TLS_FLOOR|DEMO_REFERENCES)$/.test(name)
 
 /**
  * Reads and checks the whole environment; an empty variable counts as absent, `VAULT_TEST_*` is none of the vault's business.
  *
  * @throws {VaultError} config.invalid - with every problem, unknown `VAULT_*` names among them
  */
-export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+export function readConfig(environment: Environment = process.env): Config {
   const given = Object.entries(environment).filter(
     ([name, value]) => isOurs(name) && value !== '' && value !== undefined,
   )
@@ -102,7 +111,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (!parsed.success || problems.length > 0) throw new VaultError('config.invalid', { problems })
   const value = parsed.data
   const common = {
-    tenantsDir: resolve(value.VAULT_TENANTS_DIR ?? join(projectDir, 'infra/tenants')),
+    tenantsDir: tenantsDirOf(environment),
+    tenants: value.VAULT_TENANTS,
     oidcFile: pathOf(value.VAULT_OIDC_FILE),
     host: value.VAULT_HOST,
     port: value.VAULT_PORT,
@@ -113,6 +123,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: value.VAULT_LOG_LEVEL,
   }
   return Object.freeze(isProduction ? productionFrom(value, common) : embeddedFrom(value, common))
+}
+
+/** Where the tenants' policies are looked for, whatever else is wrong with the settings. */
+export function tenantsDirOf(environment: Environment = process.env): string {
+  return resolve(environment['VAULT_TENANTS_DIR'] || join(projectDir, 'infra/tenants'))
 }
 
 type Values = z.output<typeof settingsSchema>
@@ -134,6 +149,11 @@ function productionFrom(value: Values, common: CommonConfig): ProductionConfig {
   return {
     backing: 'production',
     ...common,
+    deployment: Object.freeze({
+      regions: value.VAULT_REGIONS ?? [],
+      tlsFloor: value.VAULT_TLS_FLOOR ?? '1.2',
+      takesDemo: value.VAULT_DEMO_REFERENCES === 'allow',
+    }),
     mongo: Object.freeze({
       uriFile: resolve(value.VAULT_MONGODB_URI_FILE ?? ''),
       database: value.VAULT_MONGODB_DATABASE ?? '',
@@ -171,7 +191,8 @@ export function describeConfig(config: Config): Readonly<Partial<Record<Variable
   return {
     VAULT_BACKING: config.backing,
     VAULT_TENANTS_DIR: config.tenantsDir,
-    VAULT_OIDC_FILE: config.oidcFile ?? '[not set]',
+    VAULT_OIDC_FILE: config.oidcFile ?? '',
+    VAULT_TENANTS: config.tenants?.join(',') ?? '',
     VAULT_HOST: config.host,
     VAULT_PORT: String(config.port),
     VAULT_METRICS_PORT: config.metricsPort === undefined ? 'off' : String(config.metricsPort),
@@ -192,8 +213,11 @@ function describeEmbedded(config: EmbeddedConfig): Partial<Record<VariableName, 
   }
 }
 
-function describeProduction({ mongo, s3, kms }: ProductionConfig): Partial<Record<VariableName, string>> {
+function describeProduction({ deployment, mongo, s3, kms }: ProductionConfig): Partial<Record<VariableName, string>> {
   return {
+    VAULT_REGIONS: deployment.regions.join(','),
+    VAULT_TLS_FLOOR: deployment.tlsFloor,
+    VAULT_DEMO_REFERENCES: deployment.takesDemo ? 'allow' : 'refuse',
     VAULT_MONGODB_URI_FILE: '[set]',
     VAULT_MONGODB_DATABASE: mongo.database,
     VAULT_MONGODB_KEYS_URI_FILE: shown(mongo.keysUriFile),

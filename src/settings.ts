@@ -23,6 +23,11 @@ const endpoint = z
     'must be an https:// address, or http:// on loopback',
   )
 const database = z.string().regex(/^[A-Za-z0-9_-]{1,38}$/, 'must be 1 to 38 letters, digits, _ and -')
+const commaList = (rule: z.ZodType<string, string>, most: number) =>
+  z
+    .string()
+    .transform(value => value.split(','))
+    .pipe(z.array(rule).max(most))
 const kmsKey = z.string().regex(/^[A-Za-z0-9:/_-]{1,2048}$/, 'must be a key id, an alias or an ARN')
 
 /** Name, rule, default and purpose of every variable: `help` and infra/README.md say the same. */
@@ -35,6 +40,20 @@ const variables = {
   VAULT_KEYS_DIR: text.optional().meta({ description: 'folder of the key file, outside of the data folder' }),
   VAULT_TENANTS_DIR: text.optional().meta({ description: 'folder of the tenants’ policies' }),
   VAULT_OIDC_FILE: text.optional().meta({ description: 'file of the issuers whose tokens count beside API keys' }),
+  VAULT_TENANTS: commaList(z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be ids of tenants, with commas between'), 100)
+    .optional()
+    .meta({ description: 'the tenants this deployment serves, with commas between; all of the folder when absent' }),
+  VAULT_REGIONS: commaList(z.string().regex(/^[a-z0-9-]{2,32}$/, 'must be names of regions, with commas between'), 20)
+    .optional()
+    .meta({ description: 'every region that papers, keys, rows and copies of them lie in, with commas between' }),
+  VAULT_TLS_FLOOR: z
+    .enum(['1.2', '1.3'])
+    .optional()
+    .meta({ description: 'the least TLS that the proxy before the vault accepts' }),
+  VAULT_DEMO_REFERENCES: z
+    .enum(['refuse', 'allow'])
+    .optional()
+    .meta({ description: 'allow takes licences and bases that begin with demo: for real ones' }),
   VAULT_HOST: text.default('127.0.0.1').meta({ description: 'address to listen on' }),
   VAULT_PORT: port.default(8080).meta({ description: 'port to listen on; 0 takes a free one' }),
   VAULT_METRICS_PORT: z
@@ -79,10 +98,7 @@ const variables = {
   VAULT_KMS_REGION: text.optional().meta({ description: 'region of the keys' }),
   VAULT_KMS_ENDPOINT: endpoint.optional().meta({ description: 'of a server other than AWS' }),
   VAULT_KMS_DOCUMENTS_KEY: kmsKey.optional().meta({ description: 'key, best an alias, that wraps the papers’ keys' }),
-  VAULT_KMS_FORMER_DOCUMENTS_KEYS: z
-    .string()
-    .transform(value => value.split(','))
-    .pipe(z.array(kmsKey).max(20))
+  VAULT_KMS_FORMER_DOCUMENTS_KEYS: commaList(kmsKey, 20)
     .optional()
     .meta({ description: 'keys of earlier epochs, with commas between' }),
   VAULT_KMS_BLIND_INDEX_KEY: kmsKey.optional().meta({ description: 'HMAC key of the blind index' }),

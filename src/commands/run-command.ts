@@ -4,12 +4,14 @@ import { type Command, complain, type ExitCode, exit, print, UsageError } from '
 /** Each command is loaded only when it is called: the start of the server does not wait for the others. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
   serve: async () => (await import('./serve.ts')).serve,
+  'check-config': async () => (await import('./check-config.ts')).checkConfig,
   check: async () => (await import('./check.ts')).check,
   migrate: async () => (await import('./migrate.ts')).migrate,
   'keys init': async () => (await import('./keys-init.ts')).keysInit,
   'trail verify': async () => (await import('./trail-verify.ts')).trailVerify,
   'caller add': async () => (await import('./caller.ts')).callerAdd,
   'caller bootstrap': async () => (await import('./caller-bootstrap.ts')).callerBootstrap,
+  'caller deny-token': async () => (await import('./caller.ts')).callerDenyToken,
   'caller list': async () => (await import('./caller.ts')).callerList,
   'caller revoke': async () => (await import('./caller.ts')).callerRevoke,
   'export-document': async () => (await import('./export-document.ts')).exportDocument,

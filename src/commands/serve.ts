@@ -5,21 +5,23 @@ import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
 import { openVault } from '../compose.ts'
-import { type Config, type EmbeddedConfig, readConfig, shareCompiledCode } from '../config.ts'
+import { type Config, type EmbeddedConfig, shareCompiledCode } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId } from '../domain/ids.ts'
-import { type ProcessRole, processRoles } from '../domain/process-role.ts'
+import type { ProcessRole } from '../domain/process-role.ts'
 import { observe } from '../guards/admit.ts'
 import { closePending } from '../guards/late-outcomes.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { OpenDoor } from '../http/server.ts'
 import type { Runner } from '../jobs/runner.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
-import { type Command, complain, type ExitCode, exit, print, UsageError } from './command.ts'
+import { type Command, complain, type ExitCode, exit, print } from './command.ts'
 import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
+import { rolesFrom } from './roles.ts'
 import { announce, withdraw } from './serving.ts'
 import { exitOnDefect, stopSignal } from './signals.ts'
+import { readWholeConfig } from './whole-config.ts'
 import { warnOfTenants } from './tenant-warnings.ts'
 
 const stopWithinMs = 10_000
@@ -40,20 +42,12 @@ export const serve: Command = {
   async run(args) {
     const options = { as: { type: 'string', multiple: true } } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
-    const roles = values.as === undefined ? processRoles : rolesFrom(values.as)
-    const config = readConfig()
+    const roles = rolesFrom(values.as)
+    const config = await readWholeConfig()
     const compiled = getCompileCacheDir()
     if (compiled !== undefined) shareCompiledCode(dirname(compiled))
     return runUntilStopped(config, roles)
   },
-}
-
-/** In the order of the table, each once. */
-function rolesFrom(named: readonly string[]): readonly ProcessRole[] {
-  const asked = named.flatMap(one => one.split(','))
-  const isRole = (name: string): boolean => processRoles.some(role => role === name)
-  if (!asked.every(isRole)) throw new UsageError(`--as must name some of ${processRoles.join(', ')}.`)
-  return processRoles.filter(role => asked.includes(role))
 }
 
 async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): Promise<ExitCode> {

@@ -5,6 +5,7 @@ import { emptyFolder } from './folder.ts'
 import { freshKms, kmsNeeds } from './kms-keys.ts'
 import { freshName, mongoNeeds } from './mongo-database.ts'
 import { freshBucket, s3Needs } from './s3-bucket.ts'
+import { tenantsIn } from './tenants-in.ts'
 import { type FaultProxy, freshProxy, proxyNeeds } from './toxic.ts'
 
 export const productionSkip = mongoNeeds.skip || s3Needs.skip || kmsNeeds.skip || proxyNeeds.skip
@@ -15,6 +16,8 @@ export interface ProductionPlace extends AsyncDisposable {
   readonly folder: string
   /** The KMS key for `keys init`. */
   readonly doorKey: string
+  /** Of the key behind the documents' alias. */
+  readonly documentsArn: string
   readonly s3: FaultProxy
   readonly kms: FaultProxy
   /** Of a file that `caller bootstrap` wrote. */
@@ -36,11 +39,16 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
   return {
     folder,
     doorKey: keys.doorKey,
+    documentsArn: keys.documentsArn,
     s3,
     kms,
     settings: {
       VAULT_BACKING: 'production',
       VAULT_PORT: '0',
+      VAULT_TENANTS_DIR: await tenantsIn(folder, s3Needs.region),
+      VAULT_REGIONS: s3Needs.region,
+      VAULT_TLS_FLOOR: '1.3',
+      VAULT_DEMO_REFERENCES: 'allow',
       VAULT_MONGODB_URI_FILE: uriFile,
       VAULT_MONGODB_DATABASE: databases[0],
       VAULT_MONGODB_KEYS_DATABASE: databases[1],

@@ -95,6 +95,8 @@ test('what is shown, read again, gives the same settings', () => {
 
 const production = {
   VAULT_BACKING: 'production',
+  VAULT_REGIONS: 'eu-west-1',
+  VAULT_TLS_FLOOR: '1.3',
   VAULT_MONGODB_URI_FILE: '/run/secrets/mongodb',
   VAULT_MONGODB_DATABASE: 'vault',
   VAULT_MONGODB_KEYS_DATABASE: 'vault-keys',

@@ -45,10 +45,12 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
   adapters: ['domain', 'ports'],
   settings: [],
   config: ['domain', 'settings'],
+  'settings-check': ['domain', 'adapters', 'config', 'production-check'],
+  'production-check': ['domain', 'adapters', 'config'],
   'production-stores': ['domain', 'ports', 'adapters', 'config'],
-  backing: ['domain', 'ports', 'adapters', 'config', 'production-stores'],
+  backing: ['domain', 'ports', 'adapters', 'config', 'production-stores', 'settings-check'],
   compose: [...verbs, 'backing', 'config'],
-  commands: [...verbs, ...capabilities, 'http', 'jobs', 'settings', 'config', 'backing', 'compose'],
+  commands: [...verbs, ...capabilities, 'http', 'jobs', 'settings', 'config', 'settings-check', 'backing', 'compose'],
   main: ['domain', 'commands'],
 }
 
