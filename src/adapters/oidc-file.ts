@@ -32,7 +32,7 @@ export interface OidcIssuer {
 type KnownTenants = Pick<ReadonlySet<TenantId>, 'has'>
 type Problem = { readonly field: string; readonly message: string }
 
-const printable = z.string().regex(/^[\x21-\x7e]{1,256}$/, 'must be 1 to 256 printable characters without blanks')
+const printable = z.string().regex(tokenPatterns.issuer, 'must be 1 to 256 printable characters without blanks')
 const claimName = z.string().min(1).max(128)
 const claim = z
   .union([claimName, z.array(claimName).min(1).max(5)], 'must be the name of a claim, or the path to a nested one')

@@ -1,6 +1,6 @@
 import { type CryptoKey, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import type { Caller } from '../domain/caller.ts'
-import { isDenied, tokenLimits } from '../domain/denied-token.ts'
+import { credentialOf, isDenied, tokenLimits } from '../domain/denied-token.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Identity } from '../ports/identity.ts'
@@ -55,7 +55,7 @@ export class OidcIdentity implements Identity, AsyncDisposable {
     const { tenant, token: name } = login ?? nobody
     const denials = await this.#options.ledger.findDenials(tenant, name)
     if (!token || !trusted) await this.#verifyDecoy()
-    return login && trusted && !isDenied(denials, login.token) ? callerOf(login, trusted.issuer, requestId) : undefined
+    return login && trusted && !isDenied(denials, login.token) ? callerOf(login, requestId) : undefined
   }
 
   async issuersOf(tenant: TenantId): Promise<readonly string[]> {
@@ -124,6 +124,6 @@ async function makeDecoy(): Promise<{ readonly text: string; readonly key: Crypt
   return { text, key: publicKey }
 }
 
-function callerOf({ kind, person, tenant, roles, token }: Login, { name }: OidcIssuer, requestId: string): Caller {
-  return { kind, id: person, tenant, roles, auth: 'oidc', credential: `${name}:${token.tokenId}`, requestId }
+function callerOf({ kind, person, tenant, roles, token }: Login, requestId: string): Caller {
+  return { kind, id: person, tenant, roles, auth: 'oidc', credential: credentialOf(token), requestId }
 }

@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
 import { addCaller } from '../access/add-caller.ts'
+import { denyToken } from '../access/deny-token.ts'
 import { listCallers } from '../access/list-callers.ts'
 import { revokeCaller } from '../access/revoke-caller.ts'
 import { readConfig } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
+import { tokenPatterns } from '../domain/denied-token.ts'
 import { parsePersonId } from '../domain/ids.ts'
 import { limits } from '../domain/media.ts'
 import { type Role, roles } from '../domain/role.ts'
@@ -80,6 +82,39 @@ export const callerRevoke: Command = {
     return act(values, {
       here: (vault, caller, second) => revokeCaller(vault, caller, { keyId, ...second }),
       there: { method: 'POST', path: `/v1/callers/${keyId}/revoke` },
+    })
+  },
+}
+
+export const callerDenyToken: Command = {
+  summary: 'take a token of an OIDC issuer out of force at once; needs a second person',
+  help: [
+    'Usage: caller deny-token --issuer <iss> --subject <sub> [--token-id <jti>] --key-file <file> --second-key-file <file>',
+    '',
+    'Denies one token, or without --token-id every token of the subject that was issued up to now, at your own platform,',
+    'from its next request on. Whoever can sign in again at the issuer gets a new token: end that there first.',
+    '  --issuer <iss>            the issuer, as VAULT_OIDC_FILE and the token say it',
+    '  --subject <sub>           whose token it is; what follows `oidc:<name>:` in the trail',
+    '  --token-id <jti>          which one',
+    ...keys,
+  ].join('\n'),
+  async run(args) {
+    const options = {
+      ...credentialOptions,
+      issuer: { type: 'string' },
+      subject: { type: 'string' },
+      'token-id': { type: 'string' },
+    } as const
+    const { values } = parseArgs({ args: [...args], options, strict: true })
+    const { issuer = '', subject = '', 'token-id': tokenId } = values
+    if (!tokenPatterns.issuer.test(issuer)) throw new UsageError('--issuer must be the address of an issuer.')
+    if (!tokenPatterns.subject.test(subject)) throw new UsageError('--subject must be a sub claim.')
+    if (tokenId !== undefined && !tokenPatterns.tokenId.test(tokenId))
+      throw new UsageError('--token-id must be a jti claim.')
+    const body = { issuer, subject, ...(tokenId === undefined ? {} : { tokenId }) }
+    return act(values, {
+      here: (vault, caller, second) => denyToken(vault, caller, { ...body, ...second }),
+      there: { method: 'POST', path: '/v1/denied-tokens', body },
     })
   },
 }

@@ -1,18 +1,22 @@
 import type { TenantId } from './ids.ts'
 
-/** The longest life of a token, how far clocks may differ, and how long a denial is kept: past any token that it could end. */
+/**
+ * The longest life of a token, how far clocks may differ, and how long a denial is kept: past any token that it could end, and
+ * past any approval that was voted for with one.
+ */
 export const tokenLimits = {
   maxCharacters: 4_096,
   maxLifeMs: 15 * 60_000,
   toleranceMs: 5_000,
-  denialKeptMs: 60 * 60_000,
+  denialKeptMs: 25 * 3_600_000,
 } as const
 
 /**
- * What names a token, each anchored and linear: `sub` as the issuer's opaque name of who signed in (no `@`, so never an
+ * What names a token, each anchored and linear: `iss` as a URL; `sub` as the issuer's opaque name of who signed in (no `@`, so never an
  * e-mail address: it gets into the trail), `jti` of one token.
  */
 export const tokenPatterns = {
+  issuer: /^[\x21-\x7e]{1,256}$/,
   subject: /^[A-Za-z0-9._:|-]{1,64}$/,
   tokenId: /^[A-Za-z0-9._:~+/=-]{1,128}$/,
 } as const
@@ -70,4 +74,36 @@ export function isDenied(
         ? issuedAtMs <= denial.deniedAtMs + tokenLimits.toleranceMs
         : denial.tokenId === tokenId),
   )
+}
+
+/** A token's name as the credential of its bearer. */
+export function credentialOf({ issuer, subject, tokenId }: Omit<TokenName, 'issuedAtMs'>): string {
+  return denialIdOf(issuer, subject, tokenId)
+}
+
+/** The same read back; undefined for the credential of anybody else. */
+export function tokenOfCredential(credential: string): Omit<TokenName, 'issuedAtMs'> | undefined {
+  const [issuer, subject, tokenId, more] = credential.split(' ')
+  if (issuer === undefined || subject === undefined || tokenId === undefined || more !== undefined) return undefined
+  return { issuer, subject, tokenId }
+}
+
+/** What leaves the vault about a denial. */
+export interface DenialView {
+  readonly issuer: string
+  readonly subject: string
+  readonly tokenId?: string
+  readonly deniedAt: string
+  readonly expiresAt: string
+}
+
+/** The view of a denial. */
+export function viewDenial({ issuer, subject, tokenId, deniedAtMs, expiresAtMs }: DeniedToken): DenialView {
+  return {
+    issuer,
+    subject,
+    ...(tokenId === undefined ? {} : { tokenId }),
+    deniedAt: new Date(deniedAtMs).toISOString(),
+    expiresAt: new Date(expiresAtMs).toISOString(),
+  }
 }

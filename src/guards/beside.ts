@@ -1,5 +1,6 @@
 import { type Approval, approvable, isApprovable } from '../domain/approval.ts'
 import type { Caller, Reason } from '../domain/caller.ts'
+import { isDenied, tokenOfCredential } from '../domain/denied-token.ts'
 import type { ErrorCode } from '../domain/errors.ts'
 import type { ApprovalId } from '../domain/ids.ts'
 import type { Action } from '../domain/permission.ts'
@@ -61,14 +62,23 @@ function isFor(approval: Approval, caller: Caller, { action, target, reason }: B
   )
 }
 
-/** The voter as they are today: a key that was revoked since lends nobody, and its roles are the ones it has now. */
+/**
+ * The voter as they are today: a key that was revoked since lends nobody, and its roles are the ones it has now. A token has
+ * ended by then, and a vote outlives it; but one whose token, or all of whose tokens, were denied since lends nobody either.
+ */
 async function voterOf(
   vault: Pick<Vault, 'ledger'>,
   { tenant, requestId }: Caller,
-  { votedBy }: Approval,
+  { votedBy, votedAtMs }: Approval,
 ): Promise<Caller | undefined> {
-  if (!votedBy) return undefined
-  if (votedBy.auth !== 'key') return { ...votedBy, tenant, requestId }
+  if (!votedBy || votedAtMs === undefined || tenant === undefined) return undefined
+  if (votedBy.auth !== 'key') {
+    const token = tokenOfCredential(votedBy.credential)
+    const denials = token && (await vault.ledger.findDenials(tenant, token))
+    // When it was issued is not kept: not after the vote, and not before a denial that had come by then.
+    const isStanding = token && denials && !isDenied(denials, { ...token, issuedAtMs: votedAtMs })
+    return isStanding ? { ...votedBy, tenant, requestId } : undefined
+  }
   const key = await vault.ledger.findApiKey(votedBy.credential)
   if (key?.tenant !== tenant || key?.person !== votedBy.id || key.revokedAtMs !== undefined) return undefined
   return { ...votedBy, roles: key.roles, tenant, requestId }

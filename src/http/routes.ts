@@ -2,6 +2,7 @@ import { type Action, matrix } from '../domain/permission.ts'
 import { askApprovalRoute, describeApprovalRoute, listApprovalsRoute, voteApprovalRoute } from './approvals.ts'
 import { addCallerRoute, listCallersRoute, revokeCallerRoute } from './callers.ts'
 import { openDocumentRoute } from './content.ts'
+import { denyTokenRoute } from './denied-tokens.ts'
 import { docsRoutes } from './docs.ts'
 import { depositRoute, describeDocumentRoute, listDocumentsRoute } from './documents.ts'
 import { livezRoute, readyzRoute } from './health.ts'
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   listCallersRoute,
   addCallerRoute,
   revokeCallerRoute,
+  denyTokenRoute,
   limitsRoute,
   livezRoute,
   readyzRoute,

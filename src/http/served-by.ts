@@ -29,6 +29,7 @@ export const servedBy: Readonly<Record<string, readonly ProcessRole[]>> = {
   listCallers: ['access'],
   addCaller: ['access'],
   revokeCaller: ['access'],
+  denyToken: ['access'],
   livez: all,
   readyz: all,
   openapi: callers,

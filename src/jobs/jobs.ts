@@ -3,6 +3,7 @@ import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
 import { forgetAnswers } from '../upkeep/forget-answers.ts'
+import { forgetDenials } from '../upkeep/forget-denials.ts'
 import { sweepDeposits } from '../upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../upkeep/sweep-grants.ts'
 import { sweepOrphans } from '../upkeep/sweep-orphans.ts'
@@ -44,6 +45,13 @@ function allJobs(): readonly Job[] {
       firstAfterMs: 10 * minuteMs,
       leaseMs: 30 * minuteMs,
       run: (vault, signal) => eachTenant(vault, signal, forgetAnswers),
+    },
+    {
+      name: 'forget-denials',
+      everyMs: 60 * minuteMs,
+      firstAfterMs: 15 * minuteMs,
+      leaseMs: 30 * minuteMs,
+      run: (vault, signal) => eachTenant(vault, signal, forgetDenials),
     },
     {
       name: 'sweep-orphans',
