@@ -3,7 +3,9 @@ import { describeDocument } from '../access/describe-document.ts'
 import { listDocuments } from '../access/list-documents.ts'
 import { parseDocumentId } from '../domain/ids.ts'
 import { deposit } from '../intake/deposit.ts'
+import { eraseDocument } from '../retention/erase-document.ts'
 import { pagingOf } from './lists.ts'
+import { erasureReason } from './retention-schemas.ts'
 import { guarded } from './route.ts'
 import { documentId, documentView, pageOf, paging, subjectReference, uploadMeta } from './schemas.ts'
 
@@ -30,6 +32,7 @@ export const depositRoute = guarded({
     'paper.kind-not-allowed',
     'paper.tier-too-low',
     'paper.quota',
+    'subject.closed',
     'capacity.no-slot',
     'multipart.malformed',
     'multipart.order',
@@ -89,6 +92,7 @@ export const describeDocumentRoute = guarded({
   id: 'describeDocument',
   action: 'document.describe',
   summary: 'What the vault knows of a paper, its content apart',
+  description: 'Also when it may be destroyed, on which basis, what holds it, and why in words.',
   params: z.strictObject({ id: documentId }),
   headers: ['If-None-Match'],
   answers: {
@@ -100,4 +104,42 @@ export const describeDocumentRoute = guarded({
     const view = await describeDocument(vault, caller, { id })
     return view.state === 'purged' ? { kind: 'gone', tombstone: view } : { kind: 'tagged', body: view }
   },
+})
+
+export const eraseDocumentRoute = guarded({
+  method: 'post',
+  path: '/v1/documents/{id}/erasure',
+  id: 'eraseDocument',
+  action: 'document.erase',
+  summary: 'Destroy a paper before its time; a second person stands beside',
+  description:
+    'No read reaches the paper from the answer on; its key and bytes are destroyed by the next purge, and nothing takes it back.',
+  params: z.strictObject({ id: documentId }),
+  headers: ['Idempotency-Key', 'Vault-Purpose', 'Vault-Case', 'Vault-Second-Authorization', 'Vault-Approval'],
+  body: { json: z.strictObject({ reason: erasureReason }).meta({ id: 'Erasure' }) },
+  answers: {
+    202: { description: 'It is given up.', schema: documentView, headers: ['Location', 'Idempotent-Replayed'] },
+  },
+  refusals: [
+    'document.unknown',
+    'document.purged',
+    'document.held',
+    'document.floor',
+    'purpose.missing',
+    'purpose.not-allowed',
+    'case.missing',
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+    'policy.unknown',
+    'idempotency.in-flight',
+    'idempotency.conflict',
+    'ledger.conflict',
+  ],
+  handle: async ({ vault }, { caller, params: { id }, body, reason, beside, idempotency }) => ({
+    kind: 'answered',
+    answered: await eraseDocument(vault, caller, { id, why: body.reason, reason, ...beside, idempotency }),
+  }),
 })

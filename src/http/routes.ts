@@ -4,24 +4,31 @@ import { addCallerRoute, listCallersRoute, revokeCallerRoute } from './callers.t
 import { openDocumentRoute } from './content.ts'
 import { denyTokenRoute } from './denied-tokens.ts'
 import { docsRoutes } from './docs.ts'
-import { depositRoute, describeDocumentRoute, listDocumentsRoute } from './documents.ts'
+import { depositRoute, describeDocumentRoute, eraseDocumentRoute, listDocumentsRoute } from './documents.ts'
 import { livezRoute, readyzRoute } from './health.ts'
+import { describeHoldRoute, listHoldsRoute, placeHoldRoute, releaseHoldRoute } from './holds.ts'
 import { limitsRoute } from './limits.ts'
 import { openApiRoute } from './openapi.ts'
 import { problemRoute, problemsRoute } from './problem-pages.ts'
 import { decideReviewRoute, giveBackReviewRoute, listReviewsRoute, takeReviewRoute } from './reviews.ts'
 import type { Route } from './route.ts'
-import { describeSubjectRoute, recordEventRoute } from './subjects.ts'
+import { describeSubjectRoute, readSubjectFileRoute, recordEventRoute } from './subjects.ts'
 import { readTrailRoute } from './trail.ts'
 
 /** Everything that the door answers. What is not offered has no route. */
 export const routes: readonly Route[] = [
   describeSubjectRoute,
+  readSubjectFileRoute,
   recordEventRoute,
   depositRoute,
   listDocumentsRoute,
   describeDocumentRoute,
   openDocumentRoute,
+  eraseDocumentRoute,
+  listHoldsRoute,
+  placeHoldRoute,
+  describeHoldRoute,
+  releaseHoldRoute,
   listReviewsRoute,
   takeReviewRoute,
   giveBackReviewRoute,

@@ -3,6 +3,7 @@ import type {
   ApprovalId,
   CaseReference,
   DocumentId,
+  HoldId,
   PersonId,
   ReviewId,
   SubjectId,
@@ -14,6 +15,7 @@ import { reviewReasons } from '../domain/review.ts'
 import { roles } from '../domain/role.ts'
 import { type HoldEventType, holdEvents, maxTier } from '../domain/subject.ts'
 import { problems } from './problems.ts'
+import { basisView, dueView, erasureReason, grounds, keepingHold } from './retention-schemas.ts'
 
 /** The shapes of what comes in and goes out; the OpenAPI document is made of the same ones. */
 
@@ -27,6 +29,8 @@ export const documentId = text<DocumentId>(idPatterns.uuid)
 export const approvalId = text<ApprovalId>(idPatterns.uuid)
 export const reviewId = text<ReviewId>(idPatterns.uuid)
 export const subjectId = text<SubjectId>(idPatterns.uuid)
+export const holdId = text<HoldId>(idPatterns.hold)
+export const caseReference = text<CaseReference>(idPatterns.caseReference)
 export const subjectReference = text<SubjectReference>(idPatterns.subjectReference)
 export const person = text<PersonId>(idPatterns.person)
 export const keyId = z.string().regex(/^[a-z0-9]{16}$/)
@@ -63,7 +67,7 @@ export const subjectEvent = z
     z.strictObject({
       type: z.enum(Object.keys(holdEvents) as [HoldEventType, ...HoldEventType[]]),
       at: instant,
-      ref: text<CaseReference>(idPatterns.caseReference),
+      ref: caseReference,
     }),
   ])
   .meta({ id: 'SubjectEvent' })
@@ -87,10 +91,6 @@ const time = z.iso.datetime()
 const count = z.number().int().nonnegative()
 const place = z.object({ log: z.string(), index: count }).meta({ id: 'TrailPlace' })
 
-export const subjectView = z
-  .object({ reference: z.string(), id: z.string(), tier: count, openedAt: time, version: count })
-  .meta({ id: 'Subject' })
-
 export const documentView = z
   .object({
     id: z.string(),
@@ -106,7 +106,13 @@ export const documentView = z
     policyVersion: count,
     storedAt: time,
     purgedAt: time.optional(),
-    basis: z.string().optional(),
+    ground: grounds.optional(),
+    basis: basisView.optional(),
+    reason: erasureReason.optional(),
+    due: dueView.optional(),
+    decidedBy: count.optional().meta({ description: 'Version of the policy whose rule decided the clock.' }),
+    heldBy: z.array(keepingHold).optional(),
+    why: z.string().optional().meta({ description: 'What the clock says, in words.' }),
     review: z.object({ id: z.string(), state: z.string() }).optional(),
     trail: place,
     version: count,

@@ -22,7 +22,6 @@ export interface HoldInput {
   readonly case: CaseReference | undefined
   /** Only this paper of the subject; absent for all of them, those to come included. */
   readonly document?: DocumentId
-  readonly purpose?: string
   readonly idempotency: Idempotency
 }
 
@@ -52,7 +51,7 @@ export async function placeHold(vault: Vault, caller: Caller, input: HoldInput):
   const { grant } = await admit(vault, caller, {
     action: 'hold.place',
     resource: { known: isKnown, unknownCode: before ? 'document.unknown' : 'subject.unknown' },
-    reason: { purpose: input.purpose, case: input.case },
+    reason: { purpose: undefined, case: input.case },
     detail: { kind: input.kind },
     ...(before ? { subject: before.id } : {}),
     ...(input.document === undefined ? {} : { document: input.document }),

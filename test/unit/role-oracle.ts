@@ -26,6 +26,7 @@ const table = `
 
 /**
  * Actions the agreed table does not name, each with the row it follows from: looking at a subject is like looking at its papers;
+ * the whole file of one is for the officer and the auditor, who also see the whole trail;
  * who may take a review may list and hold it; reading policy, keys and callers belongs to those who may change them and to
  * the auditor; an export is an opening of the original; holds are listed by those who place them and the auditor, purge runs by
  * those who plan or execute them; a clock is confirmed by the officer and another person; approvals belong to everybody who has a
@@ -33,6 +34,7 @@ const table = `
  */
 const derived = `
 | subject.describe | O | ✔ | ✔ | O | ✔ | O | ✔ | – | – |
+| subject.file | – | – | – | – | ✔ | – | ✔ | – | – |
 | review.list, review.assign | – | ✔ | ✔ | – | – | – | – | – | – |
 | document.export | – | – | – | – | A | A | – | – | – |
 | policy.read, key.read, caller.read | – | – | – | – | ✔ | ✔ | ✔ | – | ✔ |
@@ -157,8 +159,9 @@ export function allowed(question: Question): boolean {
   const { action, role } = question
   if (role === 'system') return vaultsOwn.includes(action) && question.known
   if (!question.sameTenant || !question.known) return false
-  const showsAPaper = action.startsWith('document.open.') || action === 'document.export'
-  if (showsAPaper && !(question.purpose === 'listed' && question.named)) return false
+  const needsAReason =
+    action.startsWith('document.open.') || action === 'document.export' || action === 'document.erase'
+  if (needsAReason && !(question.purpose === 'listed' && question.named)) return false
   switch (tables.cells.get(`${action} ${role}`) ?? '–') {
     case '–':
     case 'by event':
