@@ -18,7 +18,8 @@ export async function epochEndOf(
   const last = endOf(own)
   if (!own || last.state === 'pending') return { state: 'pending' }
   let end = last
-  for (const one of epochs.filter(({ activeAtMs }) => activeAtMs <= own.activeAtMs)) {
+  const earlier = epochs.filter(({ state, activeAtMs }) => state !== 'active' && activeAtMs <= own.activeAtMs)
+  for (const one of earlier) {
     const other = endOf(one)
     if (other.state === 'pending') return other
     if (other.fromMs > end.fromMs) end = other
