@@ -71,6 +71,11 @@ export interface PurgeDecision {
   readonly basis: string
   readonly closedAtMs?: number
   readonly run?: PurgeRunId
+  /** Of a lapse: the day on which it became due, and the version of the policy whose rule decided. */
+  readonly dueOn?: string
+  readonly policyVersion?: number
+  /** Which wrapping key its data key lay under when its destruction began; afterwards nobody can tell. */
+  readonly epoch?: string
 }
 
 /** The tombstone: no media, no size, no key, no reference. */

@@ -36,6 +36,8 @@ export interface PurgeRun {
   readonly approvedBy?: PersonId
   readonly approval?: ApprovalId
   readonly requestedBy?: PersonId
+  /** Of the lease that it is executed under: whoever holds an older one has lost it. */
+  readonly fence?: number
   readonly endedAtMs?: number
   /** So far: destroyed; left alone since it was held, early or changed when it was looked at again; failed and to be tried again. */
   readonly destroyed: number
@@ -81,6 +83,10 @@ export interface RetentionState {
   readonly policyVersion: number
   /** A clock is trusted from here to 35 days later, where no other clock can be asked. */
   readonly trustedMs: number
+  /** When two people last said that this machine's clock is right; believed for a day, whatever another clock says. */
+  readonly confirmedMs?: number
+  /** The last instant of the schedule that was acted on. */
+  readonly scheduledMs?: number
   readonly version: number
 }
 
@@ -94,4 +100,6 @@ export const purgeLimits = {
   clockSkewMs: 5 * 60_000,
   /** How far beyond the last trusted time it may be where there is no database's. */
   clockLeapMs: 35 * 86_400_000,
+  /** How long two people's word for it is enough. */
+  clockConfirmedMs: 86_400_000,
 } as const

@@ -1,9 +1,9 @@
-import type { Caller, Reason } from '../domain/caller.ts'
-import type { Detail, EntryDraft, Out, OwnWhy } from '../domain/entry.ts'
+import type { Caller } from '../domain/caller.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
-import { type Action, type Decision, decide, type Resource, type Scope } from '../domain/permission.ts'
+import { type Action, decide, type Scope } from '../domain/permission.ts'
 import type { Change } from '../ports/ledger.ts'
+import { type Ask, intentDraft, type Outcome, outcomeDraft, type Refusal, reasonOf, refusalOf } from './asking.ts'
 import { type Beside, type Stand, useOf, whoStandsBeside } from './beside.ts'
 import { appendLater, appendOutcome } from './late-outcomes.ts'
 import type { Placed, Vault } from './vault.ts'
@@ -12,28 +12,7 @@ import type { Placed, Vault } from './vault.ts'
  * The one choke point. No effect without a Grant, and only `admit` mints one, after its entry is durable; a refusal is durable
  * before the caller hears of it. A grant lives until it is settled; a settlement allows one closing commit.
  */
-export interface Ask<A extends Action> extends Beside {
-  readonly action: A
-  readonly resource: Resource
-  readonly reason?: Reason
-  readonly subject?: string
-  readonly document?: string
-  /** Codes, numbers and opaque ids that belong to the intent, such as the range of a read. */
-  readonly detail?: Detail
-  /**
-   * Rules beyond the role table: asked only when the table grants, so that their answer tells nothing to those who may not
-   * ask, and before the entry is written, so that their refusal is on record like any other.
-   */
-  readonly refuse?: () => Promise<Refusal | undefined> | Refusal | undefined
-  /** What the action is done to, as an approval of it names it (domain/approval.ts). */
-  readonly target?: string
-}
-
-/** Why a verb refuses, by its own rules, what the role table grants. */
-export interface Refusal {
-  readonly code: ErrorCode
-  readonly facts?: VaultError['facts']
-}
+export type { Ask, Outcome, Refusal } from './asking.ts'
 
 interface Held {
   readonly caller: Caller
@@ -45,13 +24,12 @@ const grants = new WeakMap<Grant, Held>()
 const settlements = new WeakSet<Settlement>()
 const recorded = new WeakSet<VaultError>()
 
-const noReason: Reason = { purpose: undefined, case: undefined }
-
 type Guarded = Pick<Vault, 'trail' | 'tenants' | 'denials' | 'clock' | 'ledger'>
 
 /**
  * Decides, appends the intent (`allow` or `deny`), and mints a grant or throws.
  *
+ * @returns also who stood beside the caller, if anybody did
  * @throws {VaultError} the decision's code, or that of `ask.refuse` - refused, and the refusal is on record
  * @throws {VaultError} trail.unavailable - nothing is on record and nothing may happen
  */
@@ -59,12 +37,35 @@ export async function admit<A extends Action>(
   vault: Guarded,
   caller: Caller,
   ask: Ask<A>,
-): Promise<{ readonly grant: Grant<A>; readonly scope: Scope }> {
+): Promise<{ readonly grant: Grant<A>; readonly scope: Scope; readonly second?: Caller }> {
   const { placed, scope, stand } = await decideOnRecord(vault, caller, ask, 'allow')
+  const grant = mint(caller, ask, placed)
+  await useApproval(vault, grant, stand)
+  return { grant, scope, ...(stand.second ? { second: stand.second } : {}) }
+}
+
+/**
+ * Many of one kind at once: each is decided by itself and has an entry of its own, all in one append, so at most 512. None may
+ * need a second person.
+ *
+ * @returns for each, in order, its grant, or why it was refused: that refusal is on record
+ * @throws {VaultError} trail.unavailable - nothing is on record and nothing may happen
+ */
+export async function admitAll<A extends Action>(
+  vault: Guarded,
+  caller: Caller,
+  asks: readonly Omit<Ask<A>, keyof Beside>[],
+): Promise<readonly (Grant<A> | VaultError)[]> {
+  const answers = await decideAllOnRecord(vault, caller, asks, 'allow')
+  return answers.map((answer, at) =>
+    'refused' in answer ? answer.refused : mint(caller, asks[at] as Ask<A>, answer.placed),
+  )
+}
+
+function mint<A extends Action>(caller: Caller, ask: Ask<A>, placed: Placed): Grant<A> {
   const grant = Object.freeze({ action: ask.action, intent: placed }) as unknown as Grant<A>
   grants.set(grant, { caller, ask, spent: false })
-  await useApproval(vault, grant, stand)
-  return { grant, scope }
+  return grant
 }
 
 /** An approval for one effect is used up before the effect: of two who come with it, one is refused. */
@@ -75,7 +76,9 @@ async function useApproval(vault: Guarded, grant: Grant, stand: Stand): Promise<
   if (failure === undefined) return
   const held = holdOf(grant)
   held.spent = true
-  await vault.trail.append([outcomeDraft(held, grant, { out: 'error', why: codeOf(failure) })])
+  await vault.trail.append([
+    outcomeDraft(held.caller, held.ask, grant.intent.id, { out: 'error', why: codeOf(failure) }),
+  ])
   if (failure instanceof VaultError) recorded.add(failure)
   throw failure
 }
@@ -104,57 +107,52 @@ export async function observe(
   return decideOnRecord(vault, caller, ask, 'done')
 }
 
+type Recorded =
+  | { readonly placed: Placed; readonly scope: Scope; readonly stand: Stand }
+  | { readonly refused: VaultError }
+
 async function decideOnRecord(vault: Guarded, caller: Caller, ask: Ask<Action>, granted: 'allow' | 'done') {
+  const [answer] = await decideAllOnRecord(vault, caller, [ask], granted)
+  if (!answer) throw new VaultError('trail.unavailable')
+  if ('refused' in answer) throw answer.refused
+  return answer
+}
+
+async function decideAllOnRecord(
+  vault: Guarded,
+  caller: Caller,
+  asks: readonly Ask<Action>[],
+  granted: 'allow' | 'done',
+): Promise<readonly Recorded[]> {
+  const judged = await Promise.all(asks.map(ask => judge(vault, caller, ask, granted)))
+  const placed = await vault.trail.append(judged.map(({ draft }) => draft))
+  return judged.map(({ decision, refusal, stand }, at): Recorded => {
+    const entry = placed[at]
+    if (refusal || !decision.granted) return { refused: refused(vault, caller, refusal) }
+    if (!entry) throw new VaultError('trail.unavailable')
+    return { placed: entry, scope: decision.scope, stand }
+  })
+}
+
+async function judge(vault: Guarded, caller: Caller, ask: Ask<Action>, granted: 'allow' | 'done') {
   const tenant = caller.tenant === undefined ? undefined : vault.tenants.get(caller.tenant)
-  const reason = ask.reason ?? noReason
   const stand = await whoStandsBeside(vault, caller, ask)
-  const decision = decide(caller, ask.action, ask.resource, tenant, reason, stand.second)
+  const decision = decide(caller, ask.action, ask.resource, tenant, reasonOf(ask), stand.second)
   const refusal = decision.granted ? await ask.refuse?.() : refusalOf(decision, stand)
-  const [placed] = await vault.trail.append([
-    {
-      act: ask.action,
-      out: refusal ? 'deny' : granted,
-      ...(refusal ? { why: refusal.code } : {}),
-      caller,
-      ...(ask.subject === undefined ? {} : { subject: ask.subject }),
-      ...(ask.document === undefined ? {} : { document: ask.document }),
-      reason,
-      ...detailOf(ask, stand),
-    },
-  ])
-  if (refusal || !decision.granted) {
-    vault.denials.countRefusal(caller, vault.clock.nowMs())
-    const error = new VaultError(refusal?.code ?? 'role.not-allowed', refusal?.facts)
-    recorded.add(error)
-    throw error
-  }
-  if (!placed) throw new VaultError('trail.unavailable')
-  return { placed, scope: decision.scope, stand }
+  return { decision, refusal, stand, draft: intentDraft(caller, ask, stand, refusal ?? granted) }
+}
+
+/** Counted and marked as on record. */
+function refused(vault: Guarded, caller: Caller, refusal: Refusal | undefined): VaultError {
+  vault.denials.countRefusal(caller, vault.clock.nowMs())
+  const error = new VaultError(refusal?.code ?? 'role.not-allowed', refusal?.facts)
+  recorded.add(error)
+  return error
 }
 
 /** True for a refusal that stands in the trail already; the door records the others that it makes itself. */
 export function isRecorded(error: unknown): boolean {
   return error instanceof VaultError && recorded.has(error)
-}
-
-function refusalOf(decision: Decision & { granted: false }, stand: Stand): Refusal {
-  if (decision.code === 'role.second-person' && 'refused' in stand) return { code: stand.refused }
-  return decision.allowed ? { code: decision.code, facts: { allowed: decision.allowed } } : { code: decision.code }
-}
-
-function detailOf(ask: Ask<Action>, { second }: Stand): { detail?: Detail } {
-  if (ask.detail === undefined && second === undefined && ask.approval === undefined) return {}
-  const beside = { ...(second ? { second: second.id } : {}), ...(ask.approval ? { approval: ask.approval } : {}) }
-  return { detail: { ...ask.detail, ...beside } }
-}
-
-/** What became of a granted action. */
-export interface Outcome {
-  readonly out: Exclude<Out, 'allow' | 'deny'>
-  readonly why?: ErrorCode | OwnWhy
-  readonly subject?: string
-  readonly document?: string
-  readonly detail?: Detail
 }
 
 /**
@@ -165,13 +163,30 @@ export interface Outcome {
  * @throws {VaultError} trail.unavailable - the outcome is not on record
  */
 export async function settle(vault: Pick<Vault, 'trail'>, grant: Grant, outcome: Outcome): Promise<Settlement> {
-  const held = holdOf(grant)
-  held.spent = true
-  const [placed] = await vault.trail.append([outcomeDraft(held, grant, outcome)])
-  if (!placed) throw new VaultError('trail.unavailable')
-  const settlement = Object.freeze({ outcome: { log: placed.log, index: placed.index } }) as unknown as Settlement
-  settlements.add(settlement)
+  const [settlement] = await settleAll(vault, [{ grant, outcome }])
+  if (!settlement) throw new VaultError('trail.unavailable')
   return settlement
+}
+
+/**
+ * Many at once, as `settle` does one: an outcome entry for each, all in one append, so at most 512.
+ * @returns the settlement of each, in order
+ * @throws {VaultError} as `settle`; all of them are spent then, and none was if one was spent before
+ */
+export async function settleAll(
+  vault: Pick<Vault, 'trail'>,
+  all: readonly { readonly grant: Grant; readonly outcome: Outcome }[],
+): Promise<readonly Settlement[]> {
+  const held = all.map(({ grant, outcome }) => ({ held: holdOf(grant), of: grant.intent.id, outcome }))
+  for (const one of held) one.held.spent = true
+  const placed = await vault.trail.append(
+    held.map(({ held: { caller, ask }, of, outcome }) => outcomeDraft(caller, ask, of, outcome)),
+  )
+  return placed.map(({ log, index }) => {
+    const settlement = Object.freeze({ outcome: { log, index } }) as unknown as Settlement
+    settlements.add(settlement)
+    return settlement
+  })
 }
 
 /**
@@ -191,7 +206,7 @@ export async function close(
   const held = holdOf(grant)
   held.spent = true
   if (failure !== undefined && codeOf(failure).startsWith('trail.')) return
-  const draft = outcomeDraft(held, grant, outcome)
+  const draft = outcomeDraft(held.caller, held.ask, grant.intent.id, outcome)
   if (await appendOutcome(vault, draft)) {
     if (failure instanceof VaultError) recorded.add(failure)
     return
@@ -204,22 +219,6 @@ export function codeOf(error: unknown): ErrorCode {
   return error instanceof VaultError ? error.code : 'unexpected'
 }
 
-function outcomeDraft({ caller, ask }: Held, grant: Grant, outcome: Outcome): EntryDraft {
-  const subject = outcome.subject ?? ask.subject
-  const document = outcome.document ?? ask.document
-  return {
-    act: ask.action,
-    out: outcome.out,
-    of: grant.intent.id,
-    ...(outcome.why === undefined ? {} : { why: outcome.why }),
-    caller,
-    ...(subject === undefined ? {} : { subject }),
-    ...(document === undefined ? {} : { document }),
-    reason: ask.reason ?? noReason,
-    ...(outcome.detail === undefined ? {} : { detail: outcome.detail }),
-  }
-}
-
 /**
  * Called by the gate before every effect: lets a live grant of one of `actions` pass, or takes a settlement's one commit.
  * @throws {VaultError} grant.spent - not minted here, for another action, settled, or used up
@@ -230,6 +229,11 @@ export function requireLive(by: Grant | Settlement, allowed: readonly Action[]):
     return
   }
   if (!settlements.delete(by)) throw new VaultError('grant.spent')
+}
+
+/** Called by the gate when the one commit of a settlement lost a condition: it had no effect, so the right to it is left. */
+export function giveBack(by: Grant | Settlement): void {
+  if (!('intent' in by)) settlements.add(by)
 }
 
 /** False once the grant is settled or closed. */
