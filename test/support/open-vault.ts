@@ -37,6 +37,8 @@ export interface TestVault extends AsyncDisposable {
 
 export interface TestVaultOptions extends Partial<DoorOptions> {
   readonly readBudgetPerHour?: number
+  /** More of the environment. */
+  readonly settings?: Readonly<Record<string, string>>
   /** The machine's own when absent. */
   readonly clock?: Clock
   /** Stands between the guards and the embedded adapters, to make one of them fail. */
@@ -45,7 +47,7 @@ export interface TestVaultOptions extends Partial<DoorOptions> {
 
 /** Opens a vault on real adapters and a door on a free port. */
 export async function openVault(options: TestVaultOptions = {}): Promise<TestVault> {
-  const { readBudgetPerHour, wrapPorts = same, clock, ...door } = options
+  const { readBudgetPerHour, settings = {}, wrapPorts = same, clock, ...door } = options
   const folder = await mkdtemp(join(tmpdir(), 'vault-test-'))
   const lines: LogLine[] = []
   await using stack = new AsyncDisposableStack()
@@ -53,6 +55,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
   const config = readConfig({
     VAULT_DATA_DIR: join(folder, 'data'),
     VAULT_KEYS_DIR: join(folder, 'keys'),
+    ...settings,
     ...(readBudgetPerHour === undefined ? {} : { VAULT_READ_BUDGET: String(readBudgetPerHour) }),
   })
   const backing = stack.use(await openBacking(config, { log: logInto(lines), ...(clock ? { clock } : {}) }))
