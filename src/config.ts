@@ -52,11 +52,19 @@ export interface ProductionConfig extends CommonConfig {
     readonly prefix: string
     readonly endpoint: string | undefined
   }
+  /** Where the list of the destroyed lies, locked and in no backup: region, endpoint and prefix are those of the papers. */
+  readonly anchor: {
+    readonly bucket: string
+    readonly lock: 'compliance' | 'governance'
+    readonly lockDays: number
+  }
   readonly kms: {
     readonly region: string
     readonly endpoint: string | undefined
     readonly documentsKey: string
     readonly formerDocumentsKeys: readonly string[]
+    readonly tenantKeysFile: string | undefined
+    readonly deletionDays: number
     readonly blindIndexKey: string
     readonly doorFile: string
   }
@@ -83,13 +91,14 @@ const productionNeeds = [
   'VAULT_MONGODB_KEYS_DATABASE',
   'VAULT_S3_REGION',
   'VAULT_S3_BUCKET',
+  'VAULT_ANCHOR_BUCKET',
   'VAULT_KMS_REGION',
   'VAULT_KMS_DOCUMENTS_KEY',
   'VAULT_KMS_BLIND_INDEX_KEY',
   'VAULT_KMS_DOOR_FILE',
 ] as const satisfies readonly VariableName[]
 const isProductionOnly = (name: string): boolean =>
-  /^VAULT_(?:MONGODB|S3|KMS)_|^VAULT_(?:REGIONS|TLS_FLOOR|DEMO_REFERENCES)$/.test(name)
+  /^VAULT_(?:MONGODB|S3|ANCHOR|KMS)_|^VAULT_(?:REGIONS|TLS_FLOOR|DEMO_REFERENCES)$/.test(name)
 
 /**
  * Reads and checks the whole environment; an empty variable counts as absent, `VAULT_TEST_*` is none of the vault's business.
@@ -166,11 +175,18 @@ function productionFrom(value: Values, common: CommonConfig): ProductionConfig {
       prefix: value.VAULT_S3_PREFIX ?? '',
       endpoint: value.VAULT_S3_ENDPOINT,
     }),
+    anchor: Object.freeze({
+      bucket: value.VAULT_ANCHOR_BUCKET ?? '',
+      lock: value.VAULT_ANCHOR_LOCK ?? 'compliance',
+      lockDays: value.VAULT_ANCHOR_LOCK_DAYS ?? 3_650,
+    }),
     kms: Object.freeze({
       region: value.VAULT_KMS_REGION ?? '',
       endpoint: value.VAULT_KMS_ENDPOINT,
       documentsKey: value.VAULT_KMS_DOCUMENTS_KEY ?? '',
       formerDocumentsKeys: value.VAULT_KMS_FORMER_DOCUMENTS_KEYS ?? [],
+      tenantKeysFile: pathOf(value.VAULT_KMS_TENANT_KEYS_FILE),
+      deletionDays: value.VAULT_KMS_DELETION_DAYS,
       blindIndexKey: value.VAULT_KMS_BLIND_INDEX_KEY ?? '',
       doorFile: resolve(value.VAULT_KMS_DOOR_FILE ?? ''),
     }),
@@ -213,7 +229,13 @@ function describeEmbedded(config: EmbeddedConfig): Partial<Record<VariableName, 
   }
 }
 
-function describeProduction({ deployment, mongo, s3, kms }: ProductionConfig): Partial<Record<VariableName, string>> {
+function describeProduction({
+  deployment,
+  mongo,
+  s3,
+  anchor,
+  kms,
+}: ProductionConfig): Partial<Record<VariableName, string>> {
   return {
     VAULT_REGIONS: deployment.regions.join(','),
     VAULT_TLS_FLOOR: deployment.tlsFloor,
@@ -226,10 +248,15 @@ function describeProduction({ deployment, mongo, s3, kms }: ProductionConfig): P
     VAULT_S3_BUCKET: s3.bucket,
     VAULT_S3_PREFIX: s3.prefix,
     VAULT_S3_ENDPOINT: s3.endpoint ?? 'AWS',
+    VAULT_ANCHOR_BUCKET: anchor.bucket,
+    VAULT_ANCHOR_LOCK: anchor.lock,
+    VAULT_ANCHOR_LOCK_DAYS: String(anchor.lockDays),
     VAULT_KMS_REGION: kms.region,
     VAULT_KMS_ENDPOINT: kms.endpoint ?? 'AWS',
     VAULT_KMS_DOCUMENTS_KEY: kms.documentsKey,
     VAULT_KMS_FORMER_DOCUMENTS_KEYS: kms.formerDocumentsKeys.join(','),
+    VAULT_KMS_TENANT_KEYS_FILE: kms.tenantKeysFile ?? '[not set]',
+    VAULT_KMS_DELETION_DAYS: String(kms.deletionDays),
     VAULT_KMS_BLIND_INDEX_KEY: kms.blindIndexKey,
     VAULT_KMS_DOOR_FILE: '[set]',
   }

@@ -27,7 +27,7 @@ export async function inspectProduction(
 ): Promise<readonly SettingFinding[]> {
   const [databases, bucket, keys] = await Promise.all([
     databaseFindings(config),
-    bucketFindings(config, tenants),
+    wantsBodies(roles) ? bucketFindings(config, tenants) : [],
     keyFindings(config, roles),
   ])
   const promises = tenants.flatMap(tenant => brokenPromises(tenant, config.deployment))
@@ -84,7 +84,8 @@ function aboutDatabase(field: string, { problems, members, arbiters }: DatabaseF
 
 function aboutFailure(field: string, error: unknown): readonly SettingFinding[] {
   if (!(error instanceof VaultError)) throw error
-  if (error.code !== 'config.invalid') return [say('unreachable', field, 'names what does not answer, or not to these credentials')]
+  if (error.code !== 'config.invalid')
+    return [say('unreachable', field, 'names what does not answer, or not to these credentials')]
   return (error.facts.problems ?? []).map(({ message }) => say('problem', field, message))
 }
 
@@ -160,6 +161,13 @@ async function keyFindings(
   return [...asked.flatMap((question, at) => aboutKey(question, facts[at], deployment.regions)), ...door]
 }
 
+/** A former key is disabled before its end, and nothing is under it any more by then. */
+const isFormer = (field: string): boolean => field === 'VAULT_KMS_FORMER_DOCUMENTS_KEYS'
+
+/** Whoever wraps keys anew touches no body. */
+const wantsBodies = (roles: readonly ProcessRole[]): boolean =>
+  roles.length === 0 || roles.some(role => role !== 'keys')
+
 function aboutKey(
   { field, spec, makes }: KeyQuestion & { readonly field: string },
   facts: KeyFacts,
@@ -171,7 +179,9 @@ function aboutKey(
   const { regions, state, spec: found, isUsable } = facts
   return [
     ...(found === spec ? [] : [say('problem', field, `names a key of the spec ${found}; it must be ${spec}`)]),
-    ...(state === 'Enabled' ? [] : [say('problem', field, `names a key that is ${state}`)]),
+    ...(state === 'Enabled'
+      ? []
+      : [say(isFormer(field) ? 'remark' : 'problem', field, `names a key that is ${state}`)]),
     ...(makes && isUsable === false ? [say('problem', field, 'names a key that these credentials may not use')] : []),
     ...regions.flatMap(region => regionFinding(field, region, declared)),
   ]

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { initDoorFile, openKmsKeyring } from './adapters/kms-keyring.ts'
+import { readTenantKeys } from './adapters/kms-tenant-keys.ts'
 import { MongoBudgets } from './adapters/mongo-budgets.ts'
 import { type MongoConnection, openMongo } from './adapters/mongo-connection.ts'
 import { MongoLedger } from './adapters/mongo-ledger.ts'
@@ -8,13 +9,15 @@ import { keyCollections, mainCollections } from './adapters/mongo-schema.ts'
 import { MongoTrailBatches } from './adapters/mongo-trail-batches.ts'
 import { MongoWrappedKeys } from './adapters/mongo-wrapped-keys.ts'
 import { openS3Blobs } from './adapters/s3-blobs.ts'
+import { openS3Destroyed } from './adapters/s3-destroyed.ts'
 import type { ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
 import type { ProcessRole } from './domain/process-role.ts'
+import type { Blobs } from './ports/blobs.ts'
 import type { Keyring } from './ports/keyring.ts'
 import type { Ports } from './ports/ports.ts'
 
-export type Stores = Pick<Ports, 'ledger' | 'batches' | 'wrappedKeys' | 'budgets' | 'blobs' | 'keyring'>
+export type Stores = Pick<Ports, 'ledger' | 'batches' | 'wrappedKeys' | 'budgets' | 'blobs' | 'destroyed' | 'keyring'>
 
 /**
  * Opens MongoDB, S3 and KMS. Each is asked once, so that a setting that cannot work ends the start.
@@ -29,10 +32,11 @@ export async function openProductionStores(
   stack: AsyncDisposableStack,
   roles: readonly ProcessRole[],
 ): Promise<Stores> {
-  const [databases, ring, bucket] = await Promise.allSettled([
+  const [databases, ring, bucket, anchor] = await Promise.allSettled([
     openDatabases(config, stack),
     openRing(config, stack, roles),
-    openBucket(config, stack),
+    openBucket(config, stack, roles),
+    openAnchor(config, stack, roles),
   ])
   const { main, keys } = resultOf(databases)
   await Promise.all([requireMigrated(main), requireMigrated(keys)])
@@ -43,6 +47,7 @@ export async function openProductionStores(
     wrappedKeys: new MongoWrappedKeys(keys),
     keyring: resultOf(ring),
     blobs: resultOf(bucket),
+    destroyed: resultOf(anchor),
   }
 }
 
@@ -98,23 +103,33 @@ async function openRing(
   const may = [
     ...(roles.includes('intake') ? (['make'] as const) : []),
     ...(roles.includes('access') ? (['open'] as const) : []),
+    ...(roles.includes('keys') ? (['rewrap'] as const) : []),
   ]
-  if (may.length === 0) return noKeyring()
-  const { documentsKey: documents, formerDocumentsKeys: formerDocuments, blindIndexKey: blindIndex, doorFile } = kms
-  return stack.use(
-    await openKmsKeyring({ ...placeOf(kms), keys: { documents, formerDocuments, blindIndex }, doorFile, may }),
-  )
+  if (may.length === 0) return withheld('keyring')
+  const { documentsKey: documents, formerDocumentsKeys: formerDocuments, blindIndexKey: blindIndex } = kms
+  const documentsOf = await readTenantKeys(kms.tenantKeysFile)
+  const keys = { documents, documentsOf, formerDocuments, blindIndex }
+  const knowsCallers = may.includes('make') || may.includes('open')
+  const door = knowsCallers ? { doorFile: kms.doorFile } : {}
+  const { deletionDays } = kms
+  return stack.use(await openKmsKeyring({ ...placeOf(kms), keys, ...door, may, deletionDays }))
 }
 
-/** Stands where a process has no business with keys. */
-function noKeyring(): Keyring {
-  const withheld = (): never => {
-    throw new VaultError('effect.withheld', { detail: 'keyring' })
+/** Stands where a process has no business. */
+function withheld<Port extends object>(port: string): Port {
+  const refuse = (): never => {
+    throw new VaultError('effect.withheld', { detail: port })
   }
-  return new Proxy({} as Keyring, { get: (_, name) => (name === 'then' ? undefined : withheld) })
+  return new Proxy({} as Port, { get: (_, name) => (name === 'then' ? undefined : refuse) })
 }
 
-async function openBucket({ s3 }: ProductionConfig, stack: AsyncDisposableStack) {
+async function openBucket(
+  { s3 }: ProductionConfig,
+  stack: AsyncDisposableStack,
+  roles: readonly ProcessRole[],
+): Promise<Blobs> {
+  // Wrapping keys anew touches no body; whoever only reads looks at all of them.
+  if (roles.length > 0 && roles.every(role => role === 'keys')) return withheld('blobs')
   return stack.use(await openS3Blobs({ ...placeOf(s3), bucket: s3.bucket, prefix: s3.prefix }))
 }
 

@@ -95,12 +95,28 @@ const variables = {
     .optional()
     .meta({ description: 'before every name in the bucket' }),
   VAULT_S3_ENDPOINT: endpoint.optional().meta({ description: 'of a server other than AWS' }),
+  VAULT_ANCHOR_BUCKET: text
+    .optional()
+    .meta({ description: 'bucket with Object Lock, in another account, for the list of the destroyed' }),
+  VAULT_ANCHOR_LOCK: z
+    .enum(['compliance', 'governance'])
+    .optional()
+    .meta({ description: 'how the list is locked: compliance when absent' }),
+  VAULT_ANCHOR_LOCK_DAYS: whole(1, 36_500)
+    .optional()
+    .meta({ description: 'days it is locked, more than any backup is kept; 3650 when absent' }),
   VAULT_KMS_REGION: text.optional().meta({ description: 'region of the keys' }),
   VAULT_KMS_ENDPOINT: endpoint.optional().meta({ description: 'of a server other than AWS' }),
   VAULT_KMS_DOCUMENTS_KEY: kmsKey.optional().meta({ description: 'key, best an alias, that wraps the papers’ keys' }),
   VAULT_KMS_FORMER_DOCUMENTS_KEYS: commaList(kmsKey, 20)
     .optional()
     .meta({ description: 'keys of earlier epochs, with commas between' }),
+  VAULT_KMS_TENANT_KEYS_FILE: text
+    .optional()
+    .meta({ description: 'file of tenants with a documents’ key of their own: JSON of tenant and key' }),
+  VAULT_KMS_DELETION_DAYS: whole(7, 30)
+    .default(7)
+    .meta({ description: 'days that KMS waits before a key that was ended is gone' }),
   VAULT_KMS_BLIND_INDEX_KEY: kmsKey.optional().meta({ description: 'HMAC key of the blind index' }),
   VAULT_KMS_DOOR_FILE: text.optional().meta({ description: 'file of the door’s secret; `keys init` makes it' }),
 } as const

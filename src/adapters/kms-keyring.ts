@@ -23,8 +23,8 @@ export interface KmsKeyringOptions extends KmsPlace {
   readonly keys: KmsKeys
   /** See kms-door.ts. A ring without it knows no caller. */
   readonly doorFile?: string
-  /** What it may do with the documents' keys; both when absent. `ready` asks for nothing else. */
-  readonly may?: readonly ('make' | 'open')[]
+  /** What it may do with the documents' keys; everything when absent. `ready` asks for nothing else. */
+  readonly may?: readonly ('make' | 'open' | 'rewrap')[]
   /** How long KMS waits before a key whose end was ordered is gone, 7 to 30 days; 7 when absent. */
   readonly deletionDays?: number
 }
@@ -48,7 +48,7 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
   readonly #client: KMSClient
   readonly #keys: KmsKeys
   readonly #door: KeyObject | undefined
-  readonly #may: readonly ('make' | 'open')[]
+  readonly #may: readonly ('make' | 'open' | 'rewrap')[]
   readonly #known: KmsKeySet
   readonly #deletionDays: number
   #readyUntilMs = 0

@@ -67,9 +67,9 @@ interface Part {
 const parts: readonly Part[] = [
   { name: 'trail', neededBy: processRoles, ask: ({ batches }) => batches.ready() },
   { name: 'ledger', neededBy: processRoles, ask: ({ ledger }) => ledger.findApiKey('0000000000000000') },
-  { name: 'keyring', neededBy: ['intake', 'access'], ask: ({ keyring }) => keyring.ready() },
+  { name: 'keyring', neededBy: ['intake', 'access', 'keys'], ask: ({ keyring }) => keyring.ready() },
   { name: 'wrapped-keys', neededBy: processRoles, ask: ({ wrappedKeys }) => wrappedKeys.get('doc/none') },
-  { name: 'blobs', neededBy: processRoles, ask: ({ blobs }) => blobs.ready() },
+  { name: 'blobs', neededBy: ['intake', 'access', 'jobs'], ask: ({ blobs }) => blobs.ready() },
 ]
 
 async function failingParts(vault: Vault, roles: readonly ProcessRole[]): Promise<readonly string[]> {

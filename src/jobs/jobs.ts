@@ -1,6 +1,7 @@
 import type { TenantId } from '../domain/ids.ts'
 import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
+import { continueEpochs, rewrapLease, rewrapLeaseMs, rewrapLogger } from '../upkeep/continue-epochs.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
 import { forgetAnswers } from '../upkeep/forget-answers.ts'
 import { forgetDenials } from '../upkeep/forget-denials.ts'
@@ -13,7 +14,18 @@ const minuteMs = 60_000
 
 /** The jobs of a process: work on its own memory is every process's, work on what all share is that of `jobs`. */
 export function jobsOf(roles: readonly ProcessRole[]): readonly Job[] {
-  return roles.includes('jobs') ? allJobs() : allJobs().filter(({ leaseMs }) => leaseMs === undefined)
+  const shared = roles.includes('jobs') ? allJobs() : allJobs().filter(({ leaseMs }) => leaseMs === undefined)
+  return roles.includes('keys') ? [...shared, rewrapJob] : shared
+}
+
+/** Continues what two persons began; where KMS keeps the keys, an operator's process ends them. */
+const rewrapJob: Job = {
+  name: rewrapLease,
+  everyMs: 5 * minuteMs,
+  firstAfterMs: 2 * minuteMs,
+  leaseMs: rewrapLeaseMs,
+  run: (vault, signal) =>
+    continueEpochs(vault, { signal, retire: vault.keyring.endsEpochs, onProgress: rewrapLogger(vault) }),
 }
 
 function allJobs(): readonly Job[] {

@@ -13,6 +13,8 @@ export interface LogFields {
   readonly member?: string
   readonly job?: string
   readonly count?: number
+  /** How many there are in all, where `count` are done. */
+  readonly total?: number
   readonly port?: number
   readonly pid?: number
   readonly log?: string
