@@ -8,6 +8,7 @@ import { type ProcessRole, processRoles } from './domain/process-role.ts'
 import type { Tenant } from './domain/tenant.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Identity } from './ports/identity.ts'
+import type { Keyring } from './ports/keyring.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
 import type { Stores } from './production-stores.ts'
@@ -63,13 +64,15 @@ async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Pr
   const opened = await opening
   for (const one of opened) if (one.status === 'rejected') throw one.reason
   const [, ring, blobs, tenants] = opened
+  const keyring = fulfilled(ring)
   const stores = {
     ledger: new adapters.SqliteLedger(thread),
     batches: new adapters.SqliteTrailBatches(thread),
     wrappedKeys: new adapters.SqliteWrappedKeys(thread),
     budgets: new adapters.SqliteBudgets(thread),
     blobs: fulfilled(blobs),
-    keyring: fulfilled(ring),
+    destroyed: stack.use(await openDestroyed(config, keyring)),
+    keyring,
   }
   return await bundle(common, stores, fulfilled(tenants), config, options, stack)
 }
@@ -179,6 +182,12 @@ async function openBlobs({ dataDir, diskReserveBytes }: EmbeddedConfig, stack: A
   return stack.use(
     await openStore(() => openFileBlobs({ folder: join(dataDir, 'blobs'), reserveBytes: diskReserveBytes })),
   )
+}
+
+/** In the key folder, and under its door key: whoever may not open papers cannot shorten the list unseen. */
+async function openDestroyed({ keysDir: folder }: EmbeddedConfig, keyring: Keyring) {
+  const { openKeyfileDestroyed } = await import('./adapters/keyfile-destroyed.ts')
+  return openKeyfileDestroyed({ folder, mac: message => keyring.mac('door', message) })
 }
 
 async function holdFolder(dataDir: string): Promise<AsyncDisposable> {

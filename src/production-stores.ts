@@ -123,6 +123,15 @@ function withheld<Port extends object>(port: string): Port {
   return new Proxy({} as Port, { get: (_, name) => (name === 'then' ? undefined : refuse) })
 }
 
+/** Every process holds its start against the list; only one that destroys writes to it. */
+async function openAnchor(
+  { s3, anchor }: ProductionConfig,
+  stack: AsyncDisposableStack,
+  roles: readonly ProcessRole[],
+) {
+  return stack.use(await openS3Destroyed({ ...placeOf(s3), ...anchor, prefix: s3.prefix }, roles.includes('jobs')))
+}
+
 async function openBucket(
   { s3 }: ProductionConfig,
   stack: AsyncDisposableStack,

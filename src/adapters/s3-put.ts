@@ -11,6 +11,8 @@ export interface PutTarget {
   readonly bucket: string
   readonly key: string
   readonly silenceMs: number
+  /** Nobody can change or delete the object until then, epoch ms. */
+  readonly lock?: { readonly mode: 'compliance' | 'governance'; readonly untilMs: number }
 }
 
 /** A body as it will be sent: its parts in order, with their length and base64 SHA-256. */
@@ -82,6 +84,7 @@ async function send(target: PutTarget, body: Body, signal: AbortSignal): Promise
     ContentType: 'application/octet-stream',
     ChecksumSHA256: body.sha256,
     IfNoneMatch: '*',
+    ...lockOf(target),
   })
   try {
     await patience.over(target.client.send(command, { abortSignal: AbortSignal.any([patience.signal, cut.signal]) }))
@@ -91,6 +94,12 @@ async function send(target: PutTarget, body: Body, signal: AbortSignal): Promise
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+}
+
+function lockOf({ lock }: PutTarget) {
+  if (!lock) return {}
+  const ObjectLockMode = lock.mode === 'compliance' ? ('COMPLIANCE' as const) : ('GOVERNANCE' as const)
+  return { ObjectLockMode, ObjectLockRetainUntilDate: new Date(lock.untilMs) }
 }
 
 /** True when what lies under the key has the size and checksum of `body`, as the store itself computed them. */

@@ -14,9 +14,10 @@ export const effects = {
   'wrappedKeys.put': ['document.deposit'],
   'wrappedKeys.replace': ['key.rotate'],
   'wrappedKeys.closeEpoch': ['key.rotate'],
-  'wrappedKeys.destroy': ['purge.execute', 'document.erase', 'deposit.sweep'],
+  'destroyed.append': ['purge.execute', 'document.erase', 'restore.check'],
+  'wrappedKeys.destroy': ['purge.execute', 'document.erase', 'deposit.sweep', 'restore.check'],
   'blobs.put': ['document.deposit'],
-  'blobs.delete': ['purge.execute', 'document.erase', 'deposit.sweep'],
+  'blobs.delete': ['purge.execute', 'document.erase', 'deposit.sweep', 'restore.check'],
 } as const satisfies Record<string, readonly Action[]>
 
 /**
@@ -24,7 +25,7 @@ export const effects = {
  * Methods are bound here, so adapters may be classes.
  */
 export function gate(ports: Ports): Ports {
-  const { ledger, wrappedKeys, blobs, keyring } = ports
+  const { ledger, wrappedKeys, blobs, destroyed, keyring } = ports
   return {
     ...ports,
     ledger: behind(ledger, {
@@ -77,6 +78,12 @@ export function gate(ports: Ports): Ports {
       destroy: (by, ids) => {
         requireLive(by, effects['wrappedKeys.destroy'])
         return wrappedKeys.destroy(by, ids)
+      },
+    }),
+    destroyed: behind(destroyed, {
+      append: (by, marks) => {
+        requireLive(by, effects['destroyed.append'])
+        return destroyed.append(by, marks)
       },
     }),
     blobs: behind(blobs, {

@@ -22,6 +22,7 @@ export const heldBy = {
   'wrappedKeys.replace': ['keys'],
   'wrappedKeys.closeEpoch': ['keys'],
   'wrappedKeys.destroy': ['jobs'],
+  'destroyed.append': ['jobs'],
   'blobs.put': ['intake'],
   'blobs.delete': ['jobs'],
 } as const satisfies Record<Effect, readonly ProcessRole[]>
@@ -37,12 +38,13 @@ export function narrow(ports: Ports, roles: readonly ProcessRole[]): Ports {
     const holders: readonly ProcessRole[] = heldBy[name]
     return !holders.some(role => roles.includes(role))
   })
-  const { ledger, keyring, wrappedKeys, blobs } = ports
+  const { ledger, keyring, wrappedKeys, destroyed, blobs } = ports
   return {
     ...ports,
     ledger: without('ledger', ledger, withheld),
     keyring: without('keyring', keyring, withheld),
     wrappedKeys: without('wrappedKeys', wrappedKeys, withheld),
+    destroyed: without('destroyed', destroyed, withheld),
     blobs: without('blobs', blobs, withheld),
   }
 }

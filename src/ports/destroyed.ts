@@ -8,6 +8,7 @@ export interface DestroyedMark {
   /** Names its wrapped key and its blob. */
   readonly messageId: MessageId
   readonly atMs: number
+  /** `leafHash` is base64url of SHA-256(00 || entry bytes). */
   readonly intent: { readonly log: string; readonly index: number; readonly leafHash: string }
 }
 
@@ -18,8 +19,16 @@ export interface DestroyedMark {
  * @throws {VaultError} keys.unavailable - the list cannot be read or written; nothing may be destroyed
  */
 export interface Destroyed {
-  /** Durable when it resolves, and before any key of these is destroyed; marks that are there already may stand twice. */
+  /**
+   * Durable when it resolves, and before any key of these is destroyed; marks that are there already may stand twice. All are
+   * of one tenant.
+   */
   append(by: Grant, marks: readonly DestroyedMark[]): Promise<void>
-  /** Every mark, in no order. */
+  /**
+   * Every mark, in no order.
+   * @throws {VaultError} keys.unavailable - something was changed in the list, or cut off from it
+   */
   list(): AsyncIterable<DestroyedMark>
+  /** Of each tenant the marks of its last append: what a start asks for. Its cost does not grow with the list. */
+  newest(): Promise<readonly DestroyedMark[]>
 }
