@@ -2,7 +2,7 @@ import { holdsDocument } from './hold.ts'
 import type { DocumentId } from './ids.ts'
 import type { PaperType } from './media.ts'
 import type { RetentionPolicy, RetentionRule } from './policy.ts'
-import { closedSince, deletionAskedSince, isWhollyHeld, type Subject } from './subject.ts'
+import { closedSince, deletionAskedSince, isWhollyHeld, type Subject, unansweredSince } from './subject.ts'
 import type { Tenant } from './tenant.ts'
 
 /**
@@ -128,16 +128,20 @@ export function dayIn(atMs: number, zone: string): string {
   return dayOf(atMs, zone).toString()
 }
 
-/** When the person who asked to be deleted has an answer at the latest; undefined while nothing is asked or the account is open. */
+/**
+ * When the person who asked to be deleted has an answer at the latest: the shortest time that any version of the policy promised,
+ * since nobody knows from the subject alone which of them they were promised. Undefined while nothing is asked or the account is
+ * open.
+ */
 export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | undefined {
-  const policy = tenant.policies.get(tenant.version)
-  const askedAtMs = deletionAskedSince(subject)
+  const askedAtMs = unansweredSince(subject) ?? deletionAskedSince(subject)
   const closedAtMs = closedSince(subject)
-  if (!policy || askedAtMs === undefined || closedAtMs === undefined) return undefined
-  return startOf(
-    dayOf(Math.max(askedAtMs, closedAtMs), policy.zone).add({ days: policy.deletion.answerDays }),
-    policy.zone,
+  if (askedAtMs === undefined || closedAtMs === undefined) return undefined
+  const sinceMs = Math.max(askedAtMs, closedAtMs)
+  const due = [...tenant.policies.values()].map(({ zone, deletion }) =>
+    startOf(dayOf(sinceMs, zone).add({ days: deletion.answerDays }), zone),
   )
+  return due.length === 0 ? undefined : Math.min(...due)
 }
 
 type Clock = { readonly policy: RetentionPolicy; readonly rule: RetentionRule }
@@ -169,8 +173,10 @@ function yearsAfter(atMs: number, zone: string, years: number): Temporal.PlainDa
   return dayOf(atMs, zone).add({ years }).add({ days: 1 })
 }
 
-function term(ground: RetentionGround, { policy, rule }: Clock, dueOn: Temporal.PlainDate): Term {
-  return { ground, policy, rule, dueOn, dueAtMs: startOf(dueOn, policy.zone) }
+/** @param day where the zone skipped it, it is due on the next that there was */
+function term(ground: RetentionGround, { policy, rule }: Clock, day: Temporal.PlainDate): Term {
+  const dueAtMs = startOf(day, policy.zone)
+  return { ground, policy, rule, dueOn: dayOf(dueAtMs, policy.zone), dueAtMs }
 }
 
 const earlier = (one: Term, other: Term): Term => (other.dueAtMs < one.dueAtMs ? other : one)
@@ -179,9 +185,16 @@ function dayOf(atMs: number, zone: string): Temporal.PlainDate {
   return Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(zone).toPlainDate()
 }
 
-/** The first instant of a day, which is not midnight where the clocks are put forward over it. */
+/**
+ * The instant from which on the day before does not come back: midnight, and of two midnights the later, since clocks that are
+ * put back just after one run through the last of the day before again. Where they are put forward over midnight it is the first
+ * instant that there is.
+ */
 function startOf(day: Temporal.PlainDate, zone: string): number {
-  return day.toZonedDateTime(zone).epochMilliseconds
+  const midnight = day.toPlainDateTime()
+  const later = midnight.toZonedDateTime(zone, { disambiguation: 'later' })
+  const isThere = later.toPlainDateTime().equals(midnight)
+  return (isThere ? later : day.toZonedDateTime(zone)).epochMilliseconds
 }
 
 /** Versions from `version` to today's, ascending; empty when `version` itself is not known. */

@@ -21,6 +21,8 @@ export interface Subject {
   readonly reopenedAtMs?: number
   /** The latest request of the person to be deleted. */
   readonly deletionAskedAtMs?: number
+  /** Requests before it that no reopening ended, ascending; at most 32, the earliest. */
+  readonly deletionAskedBeforeMs?: readonly number[]
   /** The request that was answered, by the time it was asked, and when it was answered. */
   readonly deletionAnswered?: { readonly askedAtMs: number; readonly answeredAtMs: number }
   /** Ascending by `n`, without gaps. */
@@ -74,6 +76,9 @@ export const subjectEventTypes = [
   'deletion.requested',
 ] as const satisfies readonly SubjectEvent['type'][]
 
+/** So many requests to be deleted are told apart, beside the latest, so that the row stays small. */
+const mostRequests = 32
+
 /** Tiers are 0 to this. */
 export const maxTier = 9
 
@@ -82,16 +87,33 @@ export function closedSince({ closedAtMs, reopenedAtMs }: Subject): number | und
   return closedAtMs !== undefined && (reopenedAtMs === undefined || closedAtMs > reopenedAtMs) ? closedAtMs : undefined
 }
 
-/** The request to be deleted that counts: one that came before the account was reopened lapsed with it. */
-export function deletionAskedSince({ deletionAskedAtMs, reopenedAtMs }: Subject): number | undefined {
-  if (deletionAskedAtMs === undefined) return undefined
-  return reopenedAtMs === undefined || deletionAskedAtMs > reopenedAtMs ? deletionAskedAtMs : undefined
+/**
+ * The request to be deleted that counts: the earliest after the last reopening, with which those before it lapsed. Whoever
+ * asks again loses no day by it.
+ */
+export function deletionAskedSince(subject: Subject): number | undefined {
+  return requestsOf(subject)[0]
+}
+
+/**
+ * The earliest request to be deleted that has no answer yet. An answer is one to every request that was made before it was
+ * given; a request that is made after it is answered anew.
+ */
+export function unansweredSince(subject: Subject): number | undefined {
+  const { deletionAnswered: given, reopenedAtMs } = subject
+  const stands = given && (reopenedAtMs === undefined || given.askedAtMs > reopenedAtMs)
+  return requestsOf(subject).find(askedAtMs => !stands || askedAtMs > given.answeredAtMs)
 }
 
 /** Whether the person asked to be deleted and has no answer to that request yet. */
 export function isUnanswered(subject: Subject): boolean {
-  const askedAtMs = deletionAskedSince(subject)
-  return askedAtMs !== undefined && subject.deletionAnswered?.askedAtMs !== askedAtMs
+  return unansweredSince(subject) !== undefined
+}
+
+/** Requests that no reopening ended, ascending. */
+function requestsOf({ deletionAskedAtMs, deletionAskedBeforeMs = [], reopenedAtMs }: Subject): readonly number[] {
+  const all = deletionAskedAtMs === undefined ? [] : [...deletionAskedBeforeMs, deletionAskedAtMs]
+  return reopenedAtMs === undefined ? all : all.filter(askedAtMs => askedAtMs > reopenedAtMs)
 }
 
 /**
@@ -114,13 +136,20 @@ export function contradiction(
 function latestOpening({ accountOpenedAtMs, closedAtMs, ...told }: Subject): number {
   if (accountOpenedAtMs !== undefined) return closedAtMs ?? Number.POSITIVE_INFINITY
   const byEvents = told.holds.filter(hold => hold.placedBy === 'event').map(hold => hold.placedAtMs)
-  const facts = [closedAtMs, told.reopenedAtMs, told.deletionAskedAtMs, told.tierAtMs || undefined, ...byEvents]
+  const facts = [
+    closedAtMs,
+    told.reopenedAtMs,
+    told.deletionAskedBeforeMs?.[0] ?? told.deletionAskedAtMs,
+    told.tierAtMs || undefined,
+    ...byEvents,
+  ]
   return Math.min(...facts.filter(fact => fact !== undefined))
 }
 
 /**
  * Applies an event so that any order of arrival ends in the same subject but for the numbering of its holds: of each fact the
- * latest time counts, of openings the earliest, and of two tiers at one instant the higher. `lookAtMs` is left to the caller,
+ * latest time counts, of openings the earliest, and of two tiers at one instant the higher. The latest closing counts, since
+ * whoever tells of it says that the account lasted until then, and a paper that is destroyed too early never comes back. `lookAtMs` is left to the caller,
  * who knows the tenant's promises.
  */
 export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
@@ -133,14 +162,25 @@ export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
     case 'closed':
       return { ...known, closedAtMs: latest(subject.closedAtMs, event.atMs) }
     case 'reopened':
-      return { ...known, reopenedAtMs: latest(subject.reopenedAtMs, event.atMs) }
+      return withRequests({ ...known, reopenedAtMs: latest(subject.reopenedAtMs, event.atMs) })
     case 'deletion.requested':
-      return { ...known, deletionAskedAtMs: latest(subject.deletionAskedAtMs, event.atMs) }
+      return withRequests(known, event.atMs)
     case 'tier': {
       const newer = event.atMs > subject.tierAtMs || (event.atMs === subject.tierAtMs && event.tier > subject.tier)
       return newer ? { ...known, tier: event.tier, tierAtMs: event.atMs } : known
     }
   }
+}
+
+/** With one more request to be deleted, where there is one, and without those before the latest that a reopening ended. */
+function withRequests({ deletionAskedBeforeMs: former = [], ...subject }: Subject, askedAtMs?: number): Subject {
+  const { deletionAskedAtMs, reopenedAtMs = Number.NEGATIVE_INFINITY } = subject
+  const all = [...former, deletionAskedAtMs, askedAtMs].filter(one => one !== undefined)
+  if (all.length === 0) return subject
+  const last = Math.max(...all)
+  const before = [...new Set(all)].filter(one => one < last && one > reopenedAtMs).sort((a, b) => a - b)
+  const kept = before.length === 0 ? {} : { deletionAskedBeforeMs: before.slice(0, mostRequests) }
+  return { ...subject, deletionAskedAtMs: last, ...kept }
 }
 
 type HoldEvent = Extract<SubjectEvent, { case: CaseReference }>
