@@ -47,12 +47,12 @@ async function loadedByStart(): Promise<readonly string[]> {
   }
 }
 
-test('the embedded start loads neither mongoose nor an AWS client, nor any file of the tests', async () => {
+test('the embedded start loads neither mongoose nor an AWS client, nor jose, nor any file of the tests', async () => {
   const loaded = await loadedByStart()
   assert.ok(loaded.some(name => name.endsWith('/src/backing.ts')))
   assert.ok(loaded.some(name => name.includes('/node_modules/express/')))
   const foreign =
-    /node_modules\/(?:mongoose|mongodb|bson|@aws-sdk|@aws-crypto|@smithy)\/|\/adapters\/(?:mongo|s3|kms)-|\/test\//
+    /node_modules\/(?:mongoose|mongodb|bson|jose|@aws-sdk|@aws-crypto|@smithy)\/|\/adapters\/(?:mongo|s3|kms|oidc)-|\/test\//
   assert.deepEqual(
     loaded.filter(name => foreign.test(name)),
     [],
