@@ -58,7 +58,9 @@ const bodies: readonly [string, unknown, number, string][] = [
   ['an unknown field', { type: 'opened', at, tenant: 'jnetot' }, 400, 'field.unknown'],
   ['__proto__', `{"type":"opened","at":"${at}","__proto__":{"tier":9}}`, 400, 'field.unknown'],
   ['an unknown event', { type: 'moved', at }, 400, 'field.invalid'],
-  ['an event that is not offered', { type: 'closed', at }, 422, 'event.not-offered'],
+  ['an event that is not offered', { type: 'dispute.opened', at, ref: 'D-1' }, 422, 'event.not-offered'],
+  ['a case without a reference', { type: 'dispute.opened', at }, 400, 'field.invalid'],
+  ['a reference of free text', { type: 'dispute.opened', at, ref: 'Mr Smith' }, 400, 'field.invalid'],
   ['an event of the future', { type: 'opened', at: '2999-01-01T00:00:00Z' }, 409, 'event.contradictory'],
   ['a body above 64 KiB', `"${'x'.repeat(65_536)}"`, 413, 'body.too-large'],
 ]
@@ -178,12 +180,12 @@ test('the trail is read by filter, newest first, and the reading itself is in it
 })
 
 test('what is not there is 404, another method 405 with Allow, both on record and only for who is known', async () => {
-  await refused(call(url, 'GET', '/v1/holds', { key: keyOf('dpo') }), 404, 'request.not-found', 'request.refused')
+  await refused(call(url, 'GET', '/v1/nothing', { key: keyOf('dpo') }), 404, 'request.not-found', 'request.refused')
   await refused(call(url, 'GET', '/v1/reviews/', { key: keyOf('dpo') }), 404, 'request.not-found', 'request.refused')
   const patch = call(url, 'PATCH', '/v1/reviews', { key: keyOf('dpo') })
   await refused(patch, 405, 'request.method-not-allowed', 'request.refused')
   assert.equal((await patch).headers.get('allow'), 'GET, HEAD')
-  assert.equal((await call(url, 'GET', '/v1/holds')).status, 401)
+  assert.equal((await call(url, 'GET', '/v1/nothing')).status, 401)
   assert.equal((await call(url, 'OPTIONS', '/v1/reviews')).status, 401)
   assert.equal((await call(url, 'GET', '/nothing')).status, 404)
   assert.equal((await call(url, 'POST', '/livez')).headers.get('allow'), 'GET, HEAD')
