@@ -24,7 +24,8 @@ export interface AnchorOptions extends S3Place {
 }
 
 const dayMs = 86_400_000
-const attempts = 5
+/** One for each append that another process makes meanwhile. */
+const attempts = 20
 /** Numbers count down, so that a listing begins with the newest. */
 const mostAppends = 9_999_999_999
 const namePattern = /^(\d{10})\.json$/
@@ -41,6 +42,7 @@ export class S3Destroyed implements Destroyed, AsyncDisposable {
   readonly #silenceMs: number
   /** How many appends of a tenant this process has seen; another may have made more. */
   readonly #seen = new Map<TenantId, number>()
+  #last: Promise<void> = Promise.resolve()
 
   constructor(options: AnchorOptions) {
     this.#client = newS3Client(options)
@@ -49,7 +51,14 @@ export class S3Destroyed implements Destroyed, AsyncDisposable {
     this.#silenceMs = options.silenceMs ?? 2_500
   }
 
+  /** One after the other, so that only other processes are met. */
   async append(_by: Grant, marks: readonly DestroyedMark[]): Promise<void> {
+    const mine = this.#last.then(() => this.#put(marks))
+    this.#last = mine.catch(() => undefined)
+    await mine
+  }
+
+  async #put(marks: readonly DestroyedMark[]): Promise<void> {
     const [first] = marks
     if (!first) return
     const { tenant } = first

@@ -28,6 +28,7 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder()).path
   const bucket = stack.use(await freshBucket(true))
+  const anchor = stack.use(await freshBucket(true, true))
   const keys = stack.use(await freshKms())
   const s3 = stack.use(await freshProxy(s3Needs.endpoint))
   const kms = stack.use(await freshProxy(kmsNeeds.endpoint))
@@ -55,6 +56,9 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
       VAULT_S3_REGION: s3Needs.region,
       VAULT_S3_BUCKET: bucket.bucket,
       VAULT_S3_ENDPOINT: s3.url,
+      VAULT_ANCHOR_BUCKET: anchor.bucket,
+      VAULT_ANCHOR_LOCK: 'governance',
+      VAULT_ANCHOR_LOCK_DAYS: '1',
       VAULT_KMS_REGION: kmsNeeds.region,
       VAULT_KMS_ENDPOINT: kms.url,
       VAULT_KMS_DOCUMENTS_KEY: keys.options.keys.documents,

@@ -26,12 +26,15 @@ export interface Bucket extends AsyncDisposable {
   readonly bucket: string
 }
 
-/** A bucket of the test's own; it goes with everything in it, every version included. */
-export async function freshBucket(versioned: boolean): Promise<Bucket> {
+/**
+ * A bucket of the test's own; it goes with everything in it, every version included.
+ * @param locks whether it has Object Lock: then only what is locked by governance goes
+ */
+export async function freshBucket(versioned: boolean, locks = false): Promise<Bucket> {
   const { endpoint, region, credentials } = s3Needs
   const client = new S3Client({ endpoint, region, credentials, forcePathStyle: true })
   const bucket = `vault-${randomBytes(8).toString('hex')}`
-  await client.send(new CreateBucketCommand({ Bucket: bucket }))
+  await client.send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: locks }))
   if (versioned) {
     const VersioningConfiguration = { Status: 'Enabled' as const }
     await client.send(new PutBucketVersioningCommand({ Bucket: bucket, VersioningConfiguration }))
@@ -41,7 +44,8 @@ export async function freshBucket(versioned: boolean): Promise<Bucket> {
     bucket,
     async [Symbol.asyncDispose]() {
       for (const { key, version } of await everyVersion(client, bucket)) {
-        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: version }))
+        const bypass = locks ? { BypassGovernanceRetention: true } : {}
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key, VersionId: version, ...bypass }))
       }
       await client.send(new DeleteBucketCommand({ Bucket: bucket }))
       client.destroy()

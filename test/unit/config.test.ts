@@ -102,6 +102,7 @@ const production = {
   VAULT_MONGODB_KEYS_DATABASE: 'vault-keys',
   VAULT_S3_REGION: 'eu-west-1',
   VAULT_S3_BUCKET: 'papers',
+  VAULT_ANCHOR_BUCKET: 'anchors',
   VAULT_KMS_REGION: 'eu-west-1',
   VAULT_KMS_DOCUMENTS_KEY: 'alias/vault-documents',
   VAULT_KMS_BLIND_INDEX_KEY: 'alias/vault-blind-index',
