@@ -138,8 +138,8 @@ export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | 
   const closedAtMs = closedSince(subject)
   if (askedAtMs === undefined || closedAtMs === undefined) return undefined
   const sinceMs = Math.max(askedAtMs, closedAtMs)
-  const due = [...tenant.policies.values()].map(({ zone, deletion }) =>
-    startOf(dayOf(sinceMs, zone).add({ days: deletion.answerDays }), zone),
+  const due = [...tenant.policies.values()].map(
+    ({ zone, deletion }) => startOf(dayOf(sinceMs, zone).add({ days: deletion.answerDays }), zone).epochMilliseconds,
   )
   return due.length === 0 ? undefined : Math.min(...due)
 }
@@ -175,8 +175,8 @@ function yearsAfter(atMs: number, zone: string, years: number): Temporal.PlainDa
 
 /** @param day where the zone skipped it, it is due on the next that there was */
 function term(ground: RetentionGround, { policy, rule }: Clock, day: Temporal.PlainDate): Term {
-  const dueAtMs = startOf(day, policy.zone)
-  return { ground, policy, rule, dueOn: dayOf(dueAtMs, policy.zone), dueAtMs }
+  const start = startOf(day, policy.zone)
+  return { ground, policy, rule, dueOn: start.toPlainDate(), dueAtMs: start.epochMilliseconds }
 }
 
 const earlier = (one: Term, other: Term): Term => (other.dueAtMs < one.dueAtMs ? other : one)
@@ -190,11 +190,9 @@ function dayOf(atMs: number, zone: string): Temporal.PlainDate {
  * put back just after one run through the last of the day before again. Where they are put forward over midnight it is the first
  * instant that there is.
  */
-function startOf(day: Temporal.PlainDate, zone: string): number {
-  const midnight = day.toPlainDateTime()
-  const later = midnight.toZonedDateTime(zone, { disambiguation: 'later' })
-  const isThere = later.toPlainDateTime().equals(midnight)
-  return (isThere ? later : day.toZonedDateTime(zone)).epochMilliseconds
+function startOf(day: Temporal.PlainDate, zone: string): Temporal.ZonedDateTime {
+  const midnight = day.toPlainDateTime().toZonedDateTime(zone, { disambiguation: 'later' })
+  return midnight.hour === 0 && midnight.minute === 0 ? midnight : day.toZonedDateTime(zone)
 }
 
 /** Versions from `version` to today's, ascending; empty when `version` itself is not known. */

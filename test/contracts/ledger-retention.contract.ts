@@ -81,7 +81,7 @@ export function ledgerRetentionContract(
     const answered = { askedAtMs: 5, answeredAtMs: 7 }
     const waiting = [
       aSubject({ deletionAskedAtMs: 5 }),
-      aSubject({ deletionAskedAtMs: 6, deletionAnswered: answered }),
+      aSubject({ deletionAskedAtMs: 8, deletionAnswered: answered }),
       aSubject({ deletionAskedAtMs: 6, reopenedAtMs: 5 }),
     ]
     const others = [
