@@ -50,7 +50,7 @@ export interface PurgeRun {
 export interface PurgeItem {
   readonly document: DocumentId
   readonly subject: SubjectId
-  /** What the decision was made on. */
+  /** What the decision was made on; the subject's is 0 for a paper that was given up before. */
   readonly subjectVersion: number
   readonly documentVersion: number
   readonly ground: RetentionGround | 'erasure'
@@ -90,6 +90,7 @@ export interface RetentionState {
   readonly version: number
 }
 
+/** Sizes and times of runs. */
 export const purgeLimits = {
   itemsPerPage: 256,
   /** A plan that nobody executed by then is stale. */

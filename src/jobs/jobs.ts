@@ -8,6 +8,7 @@ import { forgetDenials } from '../upkeep/forget-denials.ts'
 import { sweepDeposits } from '../upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../upkeep/sweep-grants.ts'
 import { sweepOrphans } from '../upkeep/sweep-orphans.ts'
+import { runPurgesOfAll } from './purge-turns.ts'
 import type { Job } from './runner.ts'
 
 const minuteMs = 60_000
@@ -43,6 +44,13 @@ function allJobs(): readonly Job[] {
       firstAfterMs: 5_000,
       leaseMs: 5 * minuteMs,
       run: (vault, signal) => eachTenant(vault, signal, sweepDeposits),
+    },
+    {
+      name: 'purge',
+      everyMs: minuteMs,
+      firstAfterMs: 10_000,
+      leaseMs: 30 * minuteMs,
+      run: runPurgesOfAll,
     },
     {
       name: 'sweep-grants',

@@ -68,6 +68,7 @@ export const mayUsePackage: Readonly<Record<string, readonly string[]>> = {
   http: ['express', 'multer', 'helmet', 'zod', 'zod-openapi', 'swagger-ui-dist', 'prom-client'],
   settings: ['zod'],
   config: ['zod'],
+  jobs: ['croner'],
   adapters: [
     'croner',
     'file-type',

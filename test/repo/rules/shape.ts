@@ -26,7 +26,7 @@ export const plainNouns: Rule = source =>
     .filter(([, name = '']) => /^I[A-Z][a-z]|(?:Impl|Service|Manager|Helper|Utils?|Base)$/.test(name))
     .map(({ index, 1: name }) => at(source, index, `the name ${name} says nothing`))
 
-const verbs = ['intake', 'access', 'review', 'trail', 'upkeep']
+const verbs = ['intake', 'access', 'review', 'retention', 'trail', 'upkeep']
 const documented = ['domain', 'ports', 'guards', ...verbs]
 const exported = /^export (?:declare )?(?:async )?(function\*?|const|class|interface|type|abstract class) (\w+)/
 

@@ -1,0 +1,96 @@
+import type { Document, PurgingDocument, StoredDocument } from '../domain/document.ts'
+import type { DocumentId, SubjectId } from '../domain/ids.ts'
+import { type PurgeItem, type PurgeOutcome, purgeLimits } from '../domain/purge-run.ts'
+import { judge, type Retention, retentionOf } from '../domain/retention.ts'
+import type { Subject } from '../domain/subject.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { livePapers } from '../guards/live-papers.ts'
+import type { Vault } from '../guards/vault.ts'
+
+/** One paper to destroy: by the line of a plan, or without one when it was given up already. */
+export interface Target {
+  readonly document: DocumentId
+  readonly subject: SubjectId
+  readonly planned?: PurgeItem
+}
+
+/** A subject as it is now, with everything that is still of them, and the targets that are not any more. */
+export interface SubjectFile {
+  readonly subject: Subject | undefined
+  readonly papers: ReadonlyMap<DocumentId, Document>
+}
+
+/** Reads the file of one subject. */
+export async function readFile(
+  vault: Pick<Vault, 'ledger'>,
+  tenant: Tenant,
+  id: SubjectId,
+  targets: readonly Target[],
+): Promise<SubjectFile> {
+  // The papers after the person: whoever moves one later has moved the person's version.
+  const subject = await vault.ledger.findSubjectById(tenant.id, id)
+  const papers = new Map((await livePapers(vault, tenant.id, id)).map(document => [document.id, document]))
+  for (const target of targets) {
+    if (papers.has(target.document)) continue
+    const found = await vault.ledger.findDocument(tenant.id, target.document)
+    if (found) papers.set(found.id, found)
+  }
+  return { subject, papers }
+}
+
+/** What is to be done about one target now. */
+export type Verdict =
+  | {
+      readonly do: 'shred'
+      readonly document: StoredDocument
+      readonly subject: Subject
+      readonly retention: Retention
+    }
+  | { readonly do: 'finish'; readonly document: PurgingDocument }
+  | { readonly do: 'nothing'; readonly outcome: PurgeOutcome }
+
+const nothing = (outcome: PurgeOutcome): Verdict => ({ do: 'nothing', outcome })
+
+/**
+ * Judges a target anew. A plan's line stands only while it would be written again word for word: ground, basis, day, policy
+ * and the paper itself unchanged. A person's row may have moved without any of that changing.
+ */
+export function judgeTarget(
+  tenant: Tenant,
+  { subject, papers }: SubjectFile,
+  { document: id, planned }: Target,
+  nowMs: number,
+): Verdict {
+  const document = papers.get(id)
+  switch (document?.state) {
+    case 'purged':
+      return nothing('destroyed')
+    case 'purging':
+      return { do: 'finish', document }
+    case 'stored':
+      break
+    default:
+      return nothing('gone')
+  }
+  if (!subject || !planned) return nothing('changed')
+  const retention = retentionOf(tenant, subject, document)
+  const verdict = judge(retention, nowMs)
+  if (verdict === 'held' || verdict === 'early') return nothing(verdict)
+  if (!retention || verdict === 'unknown' || !isAsPlanned(planned, document, retention)) return nothing('changed')
+  return { do: 'shred', document, subject, retention }
+}
+
+function isAsPlanned(planned: PurgeItem, document: StoredDocument, retention: Retention): boolean {
+  return (
+    planned.documentVersion === document.version &&
+    planned.ground === retention.ground &&
+    planned.basis === retention.basis &&
+    planned.dueOn === retention.dueOn &&
+    planned.policyVersion === retention.policyVersion
+  )
+}
+
+/** A paper whose destruction failed so often that only a person's plan takes it up again. */
+export function isQuarantined({ attempts }: PurgingDocument): boolean {
+  return attempts >= purgeLimits.mostAttempts
+}

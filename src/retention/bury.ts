@@ -1,0 +1,138 @@
+import type { Document, PurgedDocument, PurgingDocument } from '../domain/document.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { Settlement } from '../domain/grant.ts'
+import type { SubjectId } from '../domain/ids.ts'
+import type { Review } from '../domain/review.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { settleAll } from '../guards/admit.ts'
+import { livePapers } from '../guards/live-papers.ts'
+import type { Vault } from '../guards/vault.ts'
+import type { Change } from '../ports/ledger.ts'
+import { certificateOf } from './certificate.ts'
+import type { Doomed } from './give-up.ts'
+import { afterLook, look } from './look.ts'
+
+const mostTries = 8
+
+interface Certified {
+  readonly document: PurgingDocument
+  readonly settlement: Settlement
+}
+
+/**
+ * Puts the certificates on record, one entry for each paper, and then a tombstone in place of each row. What else named the
+ * paper goes with it: its review and its idempotency answers; and with the last paper of a closed account the subject's row.
+ *
+ * @throws {VaultError} trail.unavailable - nothing is on record: the papers stay `purging`, and are due again
+ */
+export async function bury(vault: Vault, tenant: Tenant, gone: readonly Doomed[]): Promise<void> {
+  if (gone.length === 0) return
+  const nowMs = vault.clock.nowMs()
+  const settlements = await settleAll(
+    vault,
+    gone.map(({ document, grant }) => ({
+      grant,
+      outcome: { out: 'done', detail: certificateOf(document, tenant, nowMs) },
+    })),
+  )
+  const certified = gone.flatMap(({ document }, at): Certified[] =>
+    settlements[at] ? [{ document, settlement: settlements[at] }] : [],
+  )
+  const bySubject = Map.groupBy(certified, ({ document }) => document.subject)
+  await Promise.all([...bySubject].map(([subject, some]) => buryOne(vault, tenant, subject, some, nowMs)))
+}
+
+async function buryOne(
+  vault: Vault,
+  tenant: Tenant,
+  id: SubjectId,
+  certified: readonly Certified[],
+  nowMs: number,
+): Promise<void> {
+  const [first] = certified
+  if (!first) return
+  for (let tries = 0; tries < mostTries; tries++) {
+    const reviews = await Promise.all(
+      certified.map(({ document }) => vault.ledger.findReviewOf(tenant.id, document.id)),
+    )
+    const found = await Promise.all([
+      ...certified.map(({ document }) => answerChanges(vault, document)),
+      deskChanges(
+        vault,
+        tenant,
+        reviews.filter(review => review !== undefined),
+      ),
+      subjectChanges(vault, tenant, id, certified, nowMs),
+    ])
+    const committed = await vault.ledger.commit(first.settlement, [
+      ...certified.map(one => tombstoneChange(one, nowMs)),
+      ...reviews.flatMap((review): readonly Change[] =>
+        review ? [{ row: 'review', expected: review.version, forget: { tenant: tenant.id, id: review.id } }] : [],
+      ),
+      ...withoutRepeats(found.flat()),
+    ])
+    if (committed.done) return
+  }
+  throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
+}
+
+function tombstoneChange({ document, settlement }: Certified, nowMs: number): Change {
+  const { id, tenant, subject, type, policyVersion, storedAtMs, purge, version } = document
+  const put: PurgedDocument = {
+    state: 'purged',
+    id,
+    tenant,
+    subject,
+    type,
+    policyVersion,
+    storedAtMs,
+    ...(purge.closedAtMs === undefined ? {} : { closedAtMs: purge.closedAtMs }),
+    purgedAtMs: nowMs,
+    basis: purge.basis,
+    certificate: settlement.outcome,
+    version: version + 1,
+  }
+  return { row: 'document', expected: version, put }
+}
+
+async function answerChanges(vault: Vault, { tenant, id }: PurgingDocument): Promise<readonly Change[]> {
+  const answers = await vault.ledger.answersOf(tenant, { document: id })
+  return answers.map((row): Change => ({ row: 'answer', expected: row.version, forget: { key: row.key } }))
+}
+
+/** Whoever had one of these reviews before them has it no more. */
+async function deskChanges(vault: Vault, tenant: Tenant, reviews: readonly Review[]): Promise<readonly Change[]> {
+  const ids = new Set(reviews.map(({ id }) => id))
+  const persons = new Set(reviews.flatMap(({ assignment }) => assignment?.person ?? []))
+  const desks = await Promise.all([...persons].map(person => vault.ledger.findDesk(tenant.id, person)))
+  return desks.flatMap((desk): readonly Change[] => {
+    if (!desk) return []
+    const put = { ...desk, open: desk.open.filter(({ review }) => !ids.has(review)), version: desk.version + 1 }
+    return [{ row: 'desk', expected: desk.version, put }]
+  })
+}
+
+async function subjectChanges(
+  vault: Vault,
+  tenant: Tenant,
+  id: SubjectId,
+  certified: readonly Certified[],
+  nowMs: number,
+): Promise<readonly Change[]> {
+  const subject = await vault.ledger.findSubjectById(tenant.id, id)
+  if (!subject) return []
+  const buried = new Set<string>(certified.map(({ document }) => document.id))
+  const left: readonly Document[] = (await livePapers(vault, tenant.id, id)).filter(one => !buried.has(one.id))
+  const found = look(tenant, subject, left, nowMs)
+  // What is due of the rest is looked at by the next plan, which the row asks for already.
+  return found.due.length > 0 ? [] : afterLook(vault, subject, found, nowMs)
+}
+
+/** An answer may be about a paper and its person: it goes once. */
+function withoutRepeats(changes: readonly Change[]): readonly Change[] {
+  const seen = new Set<string>()
+  return changes.filter(change => {
+    if (change.row !== 'answer' || !('forget' in change)) return true
+    return !seen.has(change.forget.key) && seen.add(change.forget.key)
+  })
+}

@@ -1,0 +1,31 @@
+import type { PurgingDocument } from '../domain/document.ts'
+import type { Detail } from '../domain/entry.ts'
+import { dayIn } from '../domain/retention.ts'
+import type { Tenant } from '../domain/tenant.ts'
+
+const dayMs = 86_400_000
+/** An unwrapped key may stay this long in the memory of an instance that was reading. */
+const keyCacheMs = 60_000
+
+/**
+ * What a certificate of destruction says, as the detail of its entry: when the paper opens nowhere in the live system (`live`),
+ * when the last backup of the wrapped keys that held its key is gone (`backupsBy`), and under which epoch that key was. No
+ * key, no size, no hash of anything.
+ */
+export function certificateOf(
+  { purge, policyVersion, purgingSinceMs, type }: PurgingDocument,
+  tenant: Tenant,
+  nowMs: number,
+): Detail {
+  return {
+    kind: purge.kind,
+    type,
+    basis: purge.basis,
+    dueOn: purge.dueOn ?? dayIn(purgingSinceMs, tenant.zone),
+    policyVersion: purge.policyVersion ?? policyVersion,
+    epoch: purge.epoch ?? 'unknown',
+    live: new Date(nowMs + keyCacheMs).toISOString(),
+    backupsBy: new Date(nowMs + tenant.purge.keyBackupDays * dayMs).toISOString(),
+    ...(purge.run === undefined ? {} : { run: purge.run }),
+  }
+}

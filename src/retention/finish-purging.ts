@@ -1,0 +1,29 @@
+import type { DocumentId } from '../domain/ids.ts'
+import { purgeLimits } from '../domain/purge-run.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import type { Vault } from '../guards/vault.ts'
+import { isClockTrusted } from './clock-trust.ts'
+import { purgeBatch } from './purge-batch.ts'
+import { purgeCaller } from './purge-caller.ts'
+
+/**
+ * Destroys what was given up outside of a run, or by one that ended in the middle: erasures that two people decided, above all.
+ * One that failed before waits for the next plan.
+ *
+ * @returns how many were destroyed; 0 while the clock is not trusted
+ */
+export async function finishPurging(vault: Vault, tenant: Tenant, signal: AbortSignal): Promise<number> {
+  let [destroyed, after] = [0, undefined as DocumentId | undefined]
+  while (!signal.aborted) {
+    const page = { limit: purgeLimits.itemsPerPage, ...(after === undefined ? {} : { after }) }
+    const purging = await vault.ledger.purgingDocuments(tenant.id, page)
+    if (purging.length === 0 || !(await isClockTrusted(vault, tenant.id))) return destroyed
+    const fresh = purging.filter(document => document.state === 'purging' && document.attempts === 0)
+    const targets = fresh.map(({ id, subject }) => ({ document: id, subject }))
+    const outcomes = await purgeBatch(vault, { tenant, caller: purgeCaller(vault, tenant.id) }, targets)
+    destroyed += [...outcomes.values()].filter(outcome => outcome === 'destroyed').length
+    after = purging.at(-1)?.id
+    if (purging.length < purgeLimits.itemsPerPage) return destroyed
+  }
+  return destroyed
+}

@@ -1,0 +1,124 @@
+import type { PurgingDocument } from '../domain/document.ts'
+import type { Grant } from '../domain/grant.ts'
+import type { DocumentId, SubjectId } from '../domain/ids.ts'
+import { type PurgeItem, purgeLimits } from '../domain/purge-run.ts'
+import { dayIn, type Retention } from '../domain/retention.ts'
+import type { Subject } from '../domain/subject.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { livePapers } from '../guards/live-papers.ts'
+import type { Vault } from '../guards/vault.ts'
+import { afterLook, look } from './look.ts'
+import { requireRunning } from './stopping.ts'
+
+const subjectsAtOnce = 256
+
+interface Listing {
+  /** Whether papers whose destruction failed too often are on the list: only a person's plan takes them up again. */
+  readonly quarantined: boolean
+  readonly signal: AbortSignal
+  readonly onProgress?: (items: number) => void
+}
+
+/**
+ * What a purge has to destroy as of an instant: first what is being destroyed already, by document; then subject by subject in
+ * the order in which they came due. A subject of which nothing is due is told when to be looked at again, or forgotten.
+ */
+export async function itemsDue(
+  vault: Vault,
+  grant: Grant<'purge.plan'>,
+  tenant: Tenant,
+  asOfMs: number,
+  { quarantined, signal, onProgress }: Listing,
+): Promise<readonly PurgeItem[]> {
+  const items = await purgingItems(vault, tenant, quarantined)
+  let unknown = 0
+  let after: { readonly lookAtMs: number; readonly id: SubjectId } | undefined
+  while (true) {
+    requireRunning(signal)
+    const page = { limit: subjectsAtOnce, ...(after === undefined ? {} : { after }) }
+    const subjects = await vault.ledger.dueSubjects(tenant.id, asOfMs, page)
+    const found = await Promise.all(subjects.map(subject => itemsOfSubject(vault, grant, tenant, subject, asOfMs)))
+    for (const one of found) {
+      items.push(...one.items)
+      unknown += one.unknown
+    }
+    onProgress?.(items.length)
+    const last = subjects.at(-1)
+    if (!last || subjects.length < subjectsAtOnce) break
+    after = { lookAtMs: last.lookAtMs ?? asOfMs, id: last.id }
+  }
+  if (unknown > 0) {
+    vault.log.error('papers of unknown policies are kept', {
+      code: 'policy.unknown',
+      tenant: tenant.id,
+      count: unknown,
+    })
+  }
+  return items
+}
+
+async function purgingItems(vault: Vault, tenant: Tenant, quarantined: boolean): Promise<PurgeItem[]> {
+  const items: PurgeItem[] = []
+  let after: DocumentId | undefined
+  while (true) {
+    const page = { limit: purgeLimits.itemsPerPage, ...(after === undefined ? {} : { after }) }
+    const documents = await vault.ledger.purgingDocuments(tenant.id, page)
+    const purging = documents.filter(document => document.state === 'purging')
+    const wanted = purging.filter(({ attempts }) => quarantined || attempts < purgeLimits.mostAttempts)
+    items.push(...wanted.map(document => purgingItem(tenant, document)))
+    after = documents.at(-1)?.id
+    if (documents.length < purgeLimits.itemsPerPage) return items
+  }
+}
+
+function purgingItem(tenant: Tenant, document: PurgingDocument): PurgeItem {
+  const { kind, basis, dueOn, policyVersion } = document.purge
+  const [ground = ''] = basis.split(':')
+  return {
+    document: document.id,
+    subject: document.subject,
+    subjectVersion: 0,
+    documentVersion: document.version,
+    ground: kind === 'erasure' ? 'erasure' : (ground as PurgeItem['ground']),
+    basis: kind === 'erasure' ? basis : basis.slice(ground.length + 1),
+    dueOn: dueOn ?? dayIn(document.purgingSinceMs, tenant.zone),
+    policyVersion: policyVersion ?? document.policyVersion,
+  }
+}
+
+async function itemsOfSubject(
+  vault: Vault,
+  grant: Grant<'purge.plan'>,
+  tenant: Tenant,
+  subject: Subject,
+  asOfMs: number,
+): Promise<{ readonly items: readonly PurgeItem[]; readonly unknown: number }> {
+  const found = look(tenant, subject, await livePapers(vault, tenant.id, subject.id), asOfMs)
+  if (found.due.length === 0) {
+    const changes = await afterLook(vault, subject, found, vault.clock.nowMs())
+    // One that moved meanwhile is looked at again by the next plan.
+    if (changes.length > 0) await vault.ledger.commit(grant, changes)
+  }
+  return {
+    items: found.due.map(({ document, retention }) => lapseItem(subject, document, retention)),
+    unknown: found.unknown,
+  }
+}
+
+/** The line of a paper whose time ran out. */
+function lapseItem(
+  subject: Subject,
+  document: { readonly id: DocumentId; readonly version: number },
+  { ground, basis, dueOn = '', policyVersion }: Retention,
+): PurgeItem {
+  return {
+    document: document.id,
+    subject: subject.id,
+    subjectVersion: subject.version,
+    documentVersion: document.version,
+    ground,
+    basis,
+    dueOn,
+    policyVersion,
+  }
+}

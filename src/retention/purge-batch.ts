@@ -1,0 +1,120 @@
+import type { Caller } from '../domain/caller.ts'
+import { VaultError } from '../domain/errors.ts'
+import type { DocumentId, PurgeRunId } from '../domain/ids.ts'
+import type { PurgeOutcome } from '../domain/purge-run.ts'
+import type { Tenant } from '../domain/tenant.ts'
+import { admitAll, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
+import type { Vault } from '../guards/vault.ts'
+import { judgeTarget, readFile, type Target, type Verdict } from './batch-files.ts'
+import { bury } from './bury.ts'
+import { type Doomed, type Granted, giveUp } from './give-up.ts'
+import { shred } from './shred.ts'
+
+/** On whose behalf a batch is destroyed. */
+export interface Batch {
+  readonly tenant: Tenant
+  readonly caller: Caller
+  readonly run?: PurgeRunId
+}
+
+type Outcomes = ReadonlyMap<DocumentId, PurgeOutcome>
+
+/**
+ * Destroys the papers of one batch, at most 256, each step durable before the next: intents, rows to `purging`, the list of
+ * the destroyed, wrapped keys, bodies, certificates, tombstones. Each is judged anew; what is not due any more is refused on
+ * record and spared. Whatever ends it in the middle, the papers it gave up are `purging`, and doing it again finishes them.
+ *
+ * @returns the outcome of each target
+ * @throws {VaultError} *.unavailable, storage.full - a store does not answer; do it again later
+ */
+export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly Target[]): Promise<Outcomes> {
+  const { tenant, caller, run } = batch
+  const outcomes = new Map<DocumentId, PurgeOutcome>()
+  const bySubject = Map.groupBy(targets, ({ subject }) => subject)
+  const files = new Map(
+    await Promise.all([...bySubject].map(async ([id, some]) => [id, await readFile(vault, tenant, id, some)] as const)),
+  )
+  const asked: { readonly target: Target; readonly verdict: Verdict }[] = []
+  for (const target of targets) {
+    const file = files.get(target.subject)
+    if (!file) continue
+    const verdict = judgeTarget(tenant, file, target, vault.clock.nowMs())
+    if (verdict.do === 'nothing') outcomes.set(target.document, verdict.outcome)
+    // Of what is destroyed already there is nothing to decide.
+    if (verdict.do !== 'nothing' || verdict.outcome !== 'destroyed') asked.push({ target, verdict })
+  }
+  const granted = await admitTargets(vault, caller, asked, run)
+  try {
+    const given = await Promise.all(
+      [...Map.groupBy(granted, ({ target }) => target.subject)].map(([id, some]) => {
+        const file = files.get(id)
+        return file ? giveUp(vault, tenant, id, some, file, run) : []
+      }),
+    )
+    const doomed: Doomed[] = []
+    for (const one of given.flat()) {
+      if ('document' in one) doomed.push(one)
+      else {
+        outcomes.set(one.target.document, one.outcome)
+        await close(vault, one.grant, { out: 'error', why: refusalOf(one.outcome).code })
+      }
+    }
+    const { gone, failed } = await shred(vault, doomed)
+    await Promise.all(failed.map(({ one, error }) => countFailure(vault, one, error)))
+    for (const { one } of failed) outcomes.set(one.target.document, 'failed')
+    await bury(vault, tenant, gone)
+    for (const { target } of gone) outcomes.set(target.document, 'destroyed')
+    return outcomes
+  } catch (error) {
+    const live = granted.filter(({ grant }) => isLive(grant))
+    await Promise.all(live.map(({ grant }) => close(vault, grant, { out: 'error', why: codeOf(error) }, error)))
+    throw error
+  }
+}
+
+async function admitTargets(
+  vault: Vault,
+  caller: Caller,
+  asked: readonly { readonly target: Target; readonly verdict: Verdict }[],
+  run: PurgeRunId | undefined,
+): Promise<readonly Granted[]> {
+  const answers = await admitAll(
+    vault,
+    caller,
+    asked.map(({ target, verdict }) => ({
+      action: 'purge.execute' as const,
+      resource: { known: true },
+      document: target.document,
+      subject: target.subject,
+      ...(run === undefined ? {} : { detail: { run } }),
+      refuse: () => (verdict.do === 'nothing' ? refusalOf(verdict.outcome) : undefined),
+    })),
+  )
+  return answers.flatMap((answer, at): readonly Granted[] => {
+    const target = asked[at]?.target
+    if (!target) return []
+    if (!(answer instanceof VaultError)) return [{ target, grant: answer }]
+    // Spared by its verdict; refused for any other reason, the whole batch has no right to be here.
+    if (asked[at]?.verdict.do === 'nothing') return []
+    throw answer
+  })
+}
+
+/** How the trail tells why a paper of a plan was spared. */
+function refusalOf(outcome: PurgeOutcome): Refusal {
+  switch (outcome) {
+    case 'held':
+      return { code: 'document.held' }
+    case 'gone':
+      return { code: 'document.unknown' }
+    default:
+      return { code: 'purge.stale', facts: { detail: outcome } }
+  }
+}
+
+/** Its row says how often, so that one that fails for ever is left to a person. */
+async function countFailure(vault: Vault, { document, grant }: Doomed, error: unknown): Promise<void> {
+  const put = { ...document, attempts: document.attempts + 1, version: document.version + 1 }
+  await vault.ledger.commit(grant, [{ row: 'document', expected: document.version, put }])
+  await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
+}
