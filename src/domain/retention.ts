@@ -186,13 +186,16 @@ function dayOf(atMs: number, zone: string): Temporal.PlainDate {
 }
 
 /**
- * The instant from which on the day before does not come back: midnight, and of two midnights the later, since clocks that are
- * put back just after one run through the last of the day before again. Where they are put forward over midnight it is the first
- * instant that there is.
+ * The instant from which on the day before does not come back. It is midnight; where the clocks are put forward over midnight,
+ * the first instant that there is; where they are put back just after it, through the last of the day before again, the second
+ * midnight.
  */
 function startOf(day: Temporal.PlainDate, zone: string): Temporal.ZonedDateTime {
-  const midnight = day.toPlainDateTime().toZonedDateTime(zone, { disambiguation: 'later' })
-  return midnight.hour === 0 && midnight.minute === 0 ? midnight : day.toZonedDateTime(zone)
+  const first = day.toZonedDateTime(zone)
+  const last = day.toPlainDateTime().toZonedDateTime(zone, { disambiguation: 'later' })
+  if (last.epochMilliseconds === first.epochMilliseconds) return first
+  const dayBefore = last.subtract({ nanoseconds: 1 }).toPlainDate()
+  return Temporal.PlainDate.compare(dayBefore, day) < 0 ? last : first
 }
 
 /** Versions from `version` to today's, ascending; empty when `version` itself is not known. */

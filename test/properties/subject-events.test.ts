@@ -1,16 +1,45 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { PersonId, SubjectId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
-import { applyEvent, countUpload, maxTier, type Subject, type SubjectEvent } from '../../src/domain/subject.ts'
+import { isInForce } from '../../src/domain/hold.ts'
+import type { CaseReference, PersonId, SubjectId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
+import { deletionAnswerDueMs, earliestLookMs, retentionOf } from '../../src/domain/retention.ts'
+import {
+  applyEvent,
+  contradiction,
+  countUpload,
+  isUnanswered,
+  maxTier,
+  type Subject,
+  type SubjectEvent,
+  subjectEventTypes,
+} from '../../src/domain/subject.ts'
+import { aPaper } from '../support/a-subject.ts'
+import { aTenant, someClocks } from '../support/a-tenant.ts'
 
-/** A few instants, so that ties and repetitions are common. */
-const atMs = fc.integer({ min: 1_000, max: 1_012 })
-const event: fc.Arbitrary<SubjectEvent> = fc.oneof(
-  fc.record({ type: fc.constant('opened' as const), atMs }),
-  fc.record({ type: fc.constant('tier' as const), atMs, tier: fc.integer({ min: 0, max: maxTier }) }),
-)
-const events = fc.array(event, { minLength: 1, maxLength: 12 })
+const openedAtMs = Date.UTC(2020, 0, 1)
+const dayMs = 86_400_000
+
+/** A few instants days apart, so that ties and repetitions are common and due dates differ. */
+const atMs = fc.integer({ min: 0, max: 12 }).map(days => openedAtMs + days * dayMs)
+const reference = fc.constantFrom('CASE-1' as CaseReference, 'CASE-2' as CaseReference)
+const event: fc.Arbitrary<SubjectEvent> = fc
+  .constantFrom(...subjectEventTypes)
+  .chain((type): fc.Arbitrary<SubjectEvent> => {
+    switch (type) {
+      case 'opened':
+        return fc.constant({ type, atMs: openedAtMs })
+      case 'closed':
+      case 'reopened':
+      case 'deletion.requested':
+        return fc.record({ type: fc.constant(type), atMs })
+      case 'tier':
+        return fc.record({ type: fc.constant(type), atMs, tier: fc.integer({ min: 0, max: maxTier }) })
+      default:
+        return fc.record({ type: fc.constant(type), atMs, case: reference })
+    }
+  })
+const events = fc.array(event, { minLength: 1, maxLength: 16 })
 
 /** As a first event of another kind would have left it: later than every event here, no tier. */
 const unknown: Subject = {
@@ -19,41 +48,111 @@ const unknown: Subject = {
   reference: 'person-1' as SubjectReference,
   tier: 0,
   tierAtMs: 0,
-  openedAtMs: 2_000,
+  openedAtMs: Date.UTC(2021, 0, 1),
   openedBy: 'platform' as PersonId,
   holds: [],
   uploads: { day: '', count: 0 },
   version: 1,
 }
 
-/** What the platform is answered with, without the count of changes. */
-function after(list: readonly SubjectEvent[]): Omit<Subject, 'version'> {
-  const { version: _, ...facts } = list.reduce(applyEvent, unknown)
-  return facts
+const acme = aTenant('acme', {}, [
+  someClocks({ deletion: { answerDays: 14, shredAfterDays: 5 } }),
+  someClocks({ version: 2, zone: 'America/Sao_Paulo' }),
+])
+
+const applied = (list: readonly SubjectEvent[]): Subject => list.reduce(applyEvent, unknown)
+
+/** The subject without the count of changes and the numbering of its holds. */
+function factsOf({ version: _, holds, ...facts }: Subject) {
+  const unnumbered = holds.map(({ n, ...hold }) => hold)
+  return { ...facts, holds: unnumbered.sort((a, b) => (`${a.kind} ${a.case}` < `${b.kind} ${b.case}` ? -1 : 1)) }
 }
 
-/** A list of events and the same events in another order. */
+/** All that a purge is decided on. */
+function clocksOf(subject: Subject) {
+  const papers = (['id', 'selfie'] as const).flatMap(type => [aPaper(type, 1), aPaper(type, 2)])
+  return {
+    due: papers.map(paper => {
+      const { heldBy, ...clock } = retentionOf(acme, subject, paper) ?? assert.fail()
+      return { ...clock, held: heldBy.length > 0 }
+    }),
+    lookAtMs: earliestLookMs(acme, subject),
+    answerDueMs: deletionAnswerDueMs(acme, subject),
+    unanswered: isUnanswered(subject),
+    inForce: subject.holds
+      .filter(isInForce)
+      .map(hold => `${hold.kind} ${hold.case}`)
+      .sort(),
+  }
+}
+
+/** A list of events and the same events in another order, some of them twice. */
 const shuffled = events.chain(list =>
-  fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length, maxLength: list.length })),
+  fc.tuple(
+    fc.constant(list),
+    fc
+      .tuple(fc.shuffledSubarray(list, { minLength: list.length, maxLength: list.length }), fc.subarray(list))
+      .chain(([other, twice]) => fc.shuffledSubarray([...other, ...twice], { minLength: list.length + twice.length })),
+  ),
 )
 
-test('events that arrive in any order end in the same subject', () => {
+test('events that arrive late, twice and in any order end in the same subject, the same due dates and the same holds', () => {
   fc.assert(
     fc.property(shuffled, ([list, other]) => {
-      assert.deepEqual(after(other), after(list))
+      assert.deepEqual(factsOf(applied(other)), factsOf(applied(list)))
+      assert.deepEqual(clocksOf(applied(other)), clocksOf(applied(list)))
+    }),
+    { numRuns: 4_000 },
+  )
+})
+
+test('none of the events of one life contradicts another, in whatever order they arrive', () => {
+  fc.assert(
+    fc.property(shuffled, ([, other]) => {
+      let subject = unknown
+      for (const one of other) {
+        assert.equal(contradiction(subject, one), undefined)
+        subject = applyEvent(subject, one)
+      }
     }),
     { numRuns: 2_000 },
   )
 })
 
-test('an event that arrives again changes nothing', () => {
+test('what the list says by itself is what the subject says: the last closing and reopening, the first open request, each case', () => {
   fc.assert(
-    fc.property(events, fc.nat(), (list, pick) => {
-      const again = list[pick % list.length]
-      assert.ok(again)
-      assert.deepEqual(after([...list, again]), after(list))
+    fc.property(events, list => {
+      const subject = applied(list)
+      const times = (type: SubjectEvent['type']) => list.filter(one => one.type === type).map(one => one.atMs)
+      const reopenedMs = Math.max(Number.NEGATIVE_INFINITY, ...times('reopened'))
+      const closedMs = Math.max(Number.NEGATIVE_INFINITY, ...times('closed'))
+      const isClosed = closedMs > reopenedMs
+      const [asked] = times('deletion.requested')
+        .filter(one => one > reopenedMs)
+        .sort((a, b) => a - b)
+      const clocks = clocksOf(subject)
+      assert.equal(clocks.due[0]?.dueAtMs !== undefined, isClosed)
+      assert.equal(clocks.answerDueMs !== undefined, isClosed && asked !== undefined)
+      assert.equal(isUnanswered(subject), asked !== undefined)
+      // The selfie of version 2: in São Paulo, 21 days after the later of request and closing; without daylight saving time.
+      if (isClosed && asked !== undefined) {
+        const sinceMs = Math.max(asked, closedMs) - 3 * 3_600_000
+        assert.equal(clocks.due[3]?.dueAtMs, sinceMs - (sinceMs % dayMs) + 21 * dayMs + 3 * 3_600_000)
+      }
+      const held = [
+        'dispute.opened dispute.resolved dispute',
+        'withdrawal.pending withdrawal.settled withdrawal',
+      ].flatMap(names => {
+        const [begins, ends, kind] = names.split(' ')
+        const timesOf = (type: string | undefined, about: string) =>
+          list.flatMap(one => (one.type === type && 'case' in one && one.case === about ? [one.atMs] : []))
+        const isHeld = (about: string) =>
+          timesOf(begins, about).some(beganMs => timesOf(ends, about).every(endedMs => endedMs <= beganMs))
+        return ['CASE-1', 'CASE-2'].filter(isHeld).map(about => `${kind} ${about}`)
+      })
+      assert.deepEqual(clocks.inForce, held.sort())
     }),
-    { numRuns: 2_000 },
+    { numRuns: 4_000 },
   )
 })
 
@@ -63,7 +162,7 @@ test('the latest tier wins, of two at one instant the higher, and the earliest e
       const tiers = list.filter(one => one.type === 'tier')
       const lastMs = Math.max(...tiers.map(one => one.atMs))
       const expected = Math.max(...tiers.filter(one => one.atMs === lastMs).map(one => one.tier))
-      const subject = after(list)
+      const subject = applied(list)
       assert.equal(subject.tier, tiers.length === 0 ? 0 : expected)
       assert.equal(subject.openedAtMs, Math.min(...list.map(one => one.atMs)))
     }),
@@ -74,7 +173,7 @@ test('the latest tier wins, of two at one instant the higher, and the earliest e
 test('every event that is applied counts one change, and no event touches identity or quota', () => {
   fc.assert(
     fc.property(events, list => {
-      const { version, id, tenant, reference, openedBy, uploads } = list.reduce(applyEvent, unknown)
+      const { version, id, tenant, reference, openedBy, uploads } = applied(list)
       assert.equal(version, unknown.version + list.length)
       assert.deepEqual(
         { id, tenant, reference, openedBy, uploads },

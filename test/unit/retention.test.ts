@@ -77,6 +77,13 @@ test('where the clocks go back over midnight, the day before is kept to its seco
   )
 })
 
+test('where the clocks go back to midnight within a day, the day began at its first midnight', () => {
+  assert.equal(
+    clockOf(inZone('America/Scoresbysund'), aLife('closed 2013-10-25T12:00Z')),
+    'term 2014-10-26 2014-10-26T00:00:00Z',
+  )
+})
+
 test('a day that a zone skipped is no day to be due on', () => {
   // Samoa went from the 29th of December 2011 to the 31st.
   assert.equal(
