@@ -1,5 +1,5 @@
 import type { Caller, Reason } from '../domain/caller.ts'
-import { type StoredDocument, wrappedKeyId } from '../domain/document.ts'
+import { type Document, type StoredDocument, wrappedKeyId } from '../domain/document.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { DocumentId, TenantId } from '../domain/ids.ts'
@@ -87,7 +87,7 @@ export async function openDocument(vault: Vault, caller: Caller, input: OpenInpu
     ...(document ? { subject: document.subject } : {}),
     detail: { rendition: input.rendition, ...(range ? { from: range.start, to: range.end } : {}) },
     refuse: async () => {
-      const refusal = refuseLook(input, stored, range) ?? (await refuseOverBudget(vault, caller, spending))
+      const refusal = refuseLook(input, document, range) ?? (await refuseOverBudget(vault, caller, spending))
       // Ciphertext means nothing without its key, so it may be on its way while the intent is being written.
       if (!refusal && stored && range && wantsBytes(input, stored)) {
         ciphertext = fetchCiphertext(vault.blobs, stored, range, input.signal)
@@ -158,12 +158,15 @@ async function deliver(
 
 function refuseLook(
   input: OpenInput,
-  stored: StoredDocument | undefined,
+  document: Document | undefined,
   range: ByteRange | undefined,
 ): Refusal | undefined {
   if (input.rendition !== 'original') return { code: 'rendition.not-offered', facts: { allowed: ['original'] } }
-  if (!stored) return { code: 'document.purged' }
-  return range ? undefined : { code: 'range.not-satisfiable', facts: { sizeBytes: stored.plaintextBytes } }
+  if (document?.state === 'purged') {
+    return { code: 'document.purged', facts: { certificate: `/v1/documents/${document.id}/certificate` } }
+  }
+  if (document?.state !== 'stored') return { code: 'document.purged' }
+  return range ? undefined : { code: 'range.not-satisfiable', facts: { sizeBytes: document.plaintextBytes } }
 }
 
 function wantsBytes(input: OpenInput, stored: StoredDocument): boolean {

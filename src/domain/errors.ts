@@ -131,6 +131,8 @@ export interface Facts {
   readonly retryAfterSeconds?: number
   readonly page?: number
   readonly sizeBytes?: number
+  /** Path of the certificate of what was destroyed. */
+  readonly certificate?: string
   readonly problems?: readonly { readonly field: string; readonly message: string }[]
 }
 

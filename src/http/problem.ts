@@ -17,6 +17,7 @@ export interface ProblemBody {
   readonly limit?: number
   readonly actual?: number
   readonly allowed?: readonly string[]
+  readonly certificate?: string
 }
 
 /** Anything that is no VaultError is unexpected: an id, and no text. */
@@ -32,7 +33,7 @@ export function problemBody(error: VaultError, requestId: string): ProblemBody {
   const { code } = error
   const { status, title, detail, retryable } = problems[code]
   const facts = status < 500 ? error.facts : {}
-  const { limit, actual, allowed, field } = facts
+  const { limit, actual, allowed, field, certificate } = facts
   const errors = facts.problems ?? (field === undefined ? undefined : [{ field, message: facts.detail ?? title }])
   return {
     type: `/problems/${code}`,
@@ -47,6 +48,7 @@ export function problemBody(error: VaultError, requestId: string): ProblemBody {
     ...(limit === undefined ? {} : { limit }),
     ...(actual === undefined ? {} : { actual }),
     ...(allowed === undefined ? {} : { allowed }),
+    ...(certificate === undefined ? {} : { certificate }),
   }
 }
 
@@ -60,6 +62,7 @@ export function problemHeaders(error: VaultError): Record<string, string> {
   if (status === 401)
     headers['WWW-Authenticate'] = code === 'credential.missing' ? 'Bearer' : 'Bearer error="invalid_token"'
   if (status === 416 && facts.sizeBytes !== undefined) headers['Content-Range'] = `bytes */${facts.sizeBytes}`
+  if (facts.certificate !== undefined) headers.Link = `<${facts.certificate}>; rel="describedby"`
   if (status === 405 && facts.allowed) headers.Allow = facts.allowed.join(', ')
   if (facts.retryAfterSeconds !== undefined || status === 429 || status === 503 || status === 507) {
     headers['Retry-After'] = String(facts.retryAfterSeconds ?? secondsByCode[code] ?? (isUnavailable(code) ? 5 : 1))

@@ -34,10 +34,14 @@ export async function send(door: Door, req: Request, res: Response, reply: Reply
       return sendJson(res, status, body)
     }
     case 'gone':
-      return sendProblem(res, new VaultError('document.purged'), { tombstone: reply.tombstone })
+      return sendProblem(res, purged(reply.tombstone), { tombstone: reply.tombstone })
     case 'opened':
       return sendOpened(door, res, reply.opened)
   }
+}
+
+function purged({ id }: DocumentView): VaultError {
+  return new VaultError('document.purged', { certificate: `/v1/documents/${id}/certificate` })
 }
 
 export function sendJson(res: Response, status: number, body: string): void {

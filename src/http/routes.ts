@@ -10,6 +10,15 @@ import { describeHoldRoute, listHoldsRoute, placeHoldRoute, releaseHoldRoute } f
 import { limitsRoute } from './limits.ts'
 import { openApiRoute } from './openapi.ts'
 import { problemRoute, problemsRoute } from './problem-pages.ts'
+import {
+  approvePurgeRoute,
+  askPurgeRoute,
+  confirmClockRoute,
+  describePurgeRunRoute,
+  listPurgeItemsRoute,
+  listPurgeRunsRoute,
+  readCertificateRoute,
+} from './purge-runs.ts'
 import { decideReviewRoute, giveBackReviewRoute, listReviewsRoute, takeReviewRoute } from './reviews.ts'
 import type { Route } from './route.ts'
 import { describeSubjectRoute, readSubjectFileRoute, recordEventRoute } from './subjects.ts'
@@ -25,10 +34,17 @@ export const routes: readonly Route[] = [
   describeDocumentRoute,
   openDocumentRoute,
   eraseDocumentRoute,
+  readCertificateRoute,
   listHoldsRoute,
   placeHoldRoute,
   describeHoldRoute,
   releaseHoldRoute,
+  askPurgeRoute,
+  listPurgeRunsRoute,
+  describePurgeRunRoute,
+  listPurgeItemsRoute,
+  approvePurgeRoute,
+  confirmClockRoute,
   listReviewsRoute,
   takeReviewRoute,
   giveBackReviewRoute,

@@ -209,6 +209,7 @@ export const problemView = z
     limit: z.number().optional(),
     actual: z.number().optional(),
     allowed: z.array(z.string()).optional(),
+    certificate: z.string().optional().meta({ description: 'Path of the certificate of what was destroyed.' }),
     tombstone: documentView.optional(),
   })
   .meta({

@@ -1,6 +1,6 @@
 import type { Document, StoredDocument } from '../domain/document.ts'
 import { judge, type Retention, retentionOf } from '../domain/retention.ts'
-import { closedSince, deletionAskedSince, type Subject } from '../domain/subject.ts'
+import { closedSince, isUnanswered, type Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
@@ -57,11 +57,6 @@ export async function afterLook(
     ]
   }
   return lookAgain(subject, nextMs)
-}
-
-function isUnanswered(subject: Subject): boolean {
-  const askedAtMs = deletionAskedSince(subject)
-  return askedAtMs !== undefined && subject.deletionAnswered?.askedAtMs !== askedAtMs
 }
 
 function lookAgain({ lookAtMs, ...subject }: Subject, nextMs: number | undefined): readonly Change[] {
