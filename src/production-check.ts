@@ -90,14 +90,34 @@ function aboutFailure(field: string, error: unknown): readonly SettingFinding[] 
 }
 
 async function bucketFindings(
-  { s3, deployment }: ProductionConfig,
+  { s3, anchor, deployment }: ProductionConfig,
   tenants: readonly Tenant[],
 ): Promise<readonly SettingFinding[]> {
-  const field = 'VAULT_S3_BUCKET'
-  const { region, bucket, endpoint } = s3
-  const facts = await inspectBucket({ region, bucket, ...(endpoint === undefined ? {} : { endpoint }) })
-  if (facts === undefined) return [say('unreachable', field, 'does not answer to these credentials')]
   const places = Math.max(1, ...tenants.map(({ residency }) => residency.minPlaces))
+  const { region, endpoint } = s3
+  const place = { region, ...(endpoint === undefined ? {} : { endpoint }) }
+  const [papers, anchors] = await Promise.all([
+    inspectBucket({ ...place, bucket: s3.bucket }),
+    inspectBucket({ ...place, bucket: anchor.bucket }),
+  ])
+  const same = s3.bucket === anchor.bucket
+  return [
+    ...aboutBucket('VAULT_S3_BUCKET', papers, deployment, places),
+    ...(same ? [say('problem', 'VAULT_ANCHOR_BUCKET', 'must be another than VAULT_S3_BUCKET')] : []),
+    ...aboutBucket('VAULT_ANCHOR_BUCKET', anchors, deployment, 1),
+    ...(anchors?.hasObjectLock === false
+      ? [say('problem', 'VAULT_ANCHOR_BUCKET', 'names a bucket without Object Lock')]
+      : []),
+  ]
+}
+
+function aboutBucket(
+  field: string,
+  facts: BucketFacts | undefined,
+  deployment: ProductionConfig['deployment'],
+  places: number,
+): readonly SettingFinding[] {
+  if (facts === undefined) return [say('unreachable', field, 'does not answer to these credentials')]
   return [
     ...regionFinding(field, facts.region, deployment.regions),
     ...(facts.isPublic === true ? [say('problem', field, 'has a policy that lets anybody in')] : []),

@@ -3,6 +3,7 @@ import {
   GetBucketPolicyStatusCommand,
   GetBucketReplicationCommand,
   GetBucketVersioningCommand,
+  GetObjectLockConfigurationCommand,
   GetPublicAccessBlockCommand,
   HeadBucketCommand,
   type S3Client,
@@ -20,6 +21,8 @@ export interface BucketFacts {
   readonly blocksPublic: boolean | 'untold'
   /** Whether copies of it go elsewhere. */
   readonly isReplicated: boolean | 'untold'
+  /** Whether objects in it can be locked against deletion. */
+  readonly hasObjectLock: boolean | 'untold'
 }
 
 const answerWithinMs = 2_500
@@ -42,12 +45,13 @@ export async function inspectBucket(place: S3Place): Promise<BucketFacts | undef
 
 /** Where a setting was never made, the server says that there is none. */
 async function settingsOf(client: S3Client, Bucket: string): Promise<Omit<BucketFacts, 'region'>> {
-  const [versioning, encryption, policy, block, replication] = await Promise.all([
+  const [versioning, encryption, policy, block, replication, lock] = await Promise.all([
     ask(abort => client.send(new GetBucketVersioningCommand({ Bucket }), abort)),
     ask(abort => client.send(new GetBucketEncryptionCommand({ Bucket }), abort)),
     ask(abort => client.send(new GetBucketPolicyStatusCommand({ Bucket }), abort)),
     ask(abort => client.send(new GetPublicAccessBlockCommand({ Bucket }), abort)),
     ask(abort => client.send(new GetBucketReplicationCommand({ Bucket }), abort)),
+    ask(abort => client.send(new GetObjectLockConfigurationCommand({ Bucket }), abort)),
   ])
   return {
     isVersioned: told(versioning, ({ Status }) => Status === 'Enabled'),
@@ -56,6 +60,7 @@ async function settingsOf(client: S3Client, Bucket: string): Promise<Omit<Bucket
     blocksPublic: told(block, ({ PublicAccessBlockConfiguration: all }) =>
       [all?.BlockPublicAcls, all?.IgnorePublicAcls, all?.BlockPublicPolicy, all?.RestrictPublicBuckets].every(Boolean),
     ),
+    hasObjectLock: told(lock, answer => answer.ObjectLockConfiguration?.ObjectLockEnabled === 'Enabled'),
     isReplicated: told(replication, answer => (answer.ReplicationConfiguration?.Rules ?? []).length > 0),
   }
 }

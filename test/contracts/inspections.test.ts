@@ -78,6 +78,7 @@ suite('what a bucket says of itself', { skip: s3Needs.skip }, () => {
       assert.equal(facts?.isVersioned, versioned)
       assert.equal(facts?.isPublic, false)
       assert.equal(facts?.blocksPublic, 'untold')
+      assert.equal(facts?.hasObjectLock, false)
     }
   })
 

@@ -30,6 +30,7 @@ test('what the compose file runs first makes bucket and keys once, and leaves wh
     VAULT_S3_ENDPOINT: s3Needs.endpoint,
     VAULT_S3_REGION: s3Needs.region,
     VAULT_S3_BUCKET: bucket,
+    VAULT_ANCHOR_BUCKET: `${bucket}-anchors`,
     VAULT_KMS_ENDPOINT: kmsNeeds.endpoint,
     VAULT_KMS_REGION: kmsNeeds.region,
     VAULT_KMS_DOCUMENTS_KEY: documents,
@@ -63,7 +64,7 @@ test('what the compose file runs first makes bucket and keys once, and leaves wh
 
 async function clear(bucket: string, aliases: readonly (string | undefined)[], kept: string): Promise<void> {
   const s3 = new S3Client({ ...s3Needs, forcePathStyle: true })
-  await s3.send(new DeleteBucketCommand({ Bucket: bucket }))
+  for (const Bucket of [bucket, `${bucket}-anchors`]) await s3.send(new DeleteBucketCommand({ Bucket }))
   const kms = new KMSClient(kmsNeeds)
   for (const AliasName of aliases) await kms.send(new DeleteAliasCommand({ AliasName }))
   const ids = (JSON.parse(kept) as readonly { readonly id: string }[]).map(({ id }) => id)

@@ -89,6 +89,7 @@ suite('check-config of a production vault', { skip: productionSkip }, () => {
       VAULT_REGIONS: 'eu-south-2',
       VAULT_TLS_FLOOR: '1.2',
       VAULT_DEMO_REFERENCES: 'refuse',
+      VAULT_ANCHOR_BUCKET: place.settings['VAULT_S3_BUCKET'] ?? '',
     }
     const { code, problems } = await findingsOf(settings)
     assert.equal(code, 2)
@@ -98,6 +99,8 @@ suite('check-config of a production vault', { skip: productionSkip }, () => {
       'omo7777.json: licence: is a demo: reference, which production refuses',
       `VAULT_S3_BUCKET: lies in ${s3Needs.region}, which VAULT_REGIONS does not name`,
       `VAULT_KMS_BLIND_INDEX_KEY: lies in ${kmsNeeds.region}, which VAULT_REGIONS does not name`,
+      'VAULT_ANCHOR_BUCKET: must be another than VAULT_S3_BUCKET',
+      'VAULT_ANCHOR_BUCKET: names a bucket without Object Lock',
       'VAULT_KMS_DOCUMENTS_KEY: names a key that is Disabled',
       'VAULT_KMS_DOOR_FILE: the file cannot be read (ENOENT)',
     ]
@@ -123,6 +126,7 @@ suite('check-config of a production vault', { skip: productionSkip }, () => {
     assert.deepEqual([code, problems], [3, []])
     const fields = new Set(unreachable.map(line => line.split(':')[0]))
     assert.deepEqual([...fields].toSorted(), [
+      'VAULT_ANCHOR_BUCKET',
       'VAULT_KMS_BLIND_INDEX_KEY',
       'VAULT_KMS_DOCUMENTS_KEY',
       'VAULT_KMS_DOOR_FILE',
