@@ -2,7 +2,7 @@ import { type PaperOutcome, paperOutcome } from './deletion.ts'
 import type { Document } from './document.ts'
 import { deletionAnswerDueMs } from './retention.ts'
 import { type BasisView, type KeepingHold, type Onlooker, viewBasis, viewHoldsInForce } from './retention-view.ts'
-import { closedSince, deletionAskedSince, isUnanswered, type Subject } from './subject.ts'
+import { closedSince, deletionAskedSince, type Subject, unansweredSince } from './subject.ts'
 
 /** What leaves the vault about a subject. */
 export interface SubjectView {
@@ -75,10 +75,11 @@ function viewDeletion(
   onlooker: Onlooker,
   documents: readonly Document[] | undefined,
 ): DeletionView | undefined {
-  const askedAtMs = deletionAskedSince(subject)
+  const waitingMs = unansweredSince(subject)
+  const askedAtMs = waitingMs ?? deletionAskedSince(subject)
   if (askedAtMs === undefined) return undefined
   const answerDueMs = deletionAnswerDueMs(onlooker.tenant, subject)
-  const answered = isUnanswered(subject) ? undefined : subject.deletionAnswered
+  const answered = waitingMs === undefined ? subject.deletionAnswered : undefined
   const outcomes = documents?.flatMap(document => paperOutcome(onlooker.tenant, subject, document) ?? [])
   return {
     askedAt: iso(askedAtMs),

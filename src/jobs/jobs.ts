@@ -1,6 +1,7 @@
 import type { TenantId } from '../domain/ids.ts'
 import type { ProcessRole } from '../domain/process-role.ts'
 import type { Vault } from '../guards/vault.ts'
+import { answerDeletions } from '../retention/answer-deletions.ts'
 import { continueEpochs, rewrapLease, rewrapLeaseMs, rewrapLogger } from '../upkeep/continue-epochs.ts'
 import { countRefusals } from '../upkeep/count-refusals.ts'
 import { forgetAnswers } from '../upkeep/forget-answers.ts'
@@ -51,6 +52,13 @@ function allJobs(): readonly Job[] {
       firstAfterMs: 10_000,
       leaseMs: 30 * minuteMs,
       run: runPurgesOfAll,
+    },
+    {
+      name: 'answer-deletions',
+      everyMs: 60 * minuteMs,
+      firstAfterMs: 3 * minuteMs,
+      leaseMs: 30 * minuteMs,
+      run: (vault, signal) => eachTenant(vault, signal, async (...of) => (await answerDeletions(...of)).answered),
     },
     {
       name: 'sweep-grants',

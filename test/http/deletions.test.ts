@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { VaultError } from '../../src/domain/errors.ts'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import { dayIn } from '../../src/domain/retention.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
@@ -129,7 +130,11 @@ test('a paper that only a hold keeps is waited for, and told as held on the last
 })
 
 test('where nobody can say what becomes of a paper the answer waits, and once it is overdue the operator hears of it', async () => {
-  await using desk = await openFileDesk('omo7777')
+  await using desk = await openFileDesk('omo7777', { metricsPort: 0 })
+  const gauge = async () => {
+    const text = await (await fetch(desk.opened.door.metricsUrl ?? '')).text()
+    return /^vault_deletion_answers_overdue\{tenant="omo7777"\} (\d+)$/m.exec(text)?.[1]
+  }
   await person(desk, 'p-1')
   await desk.tell('p-1', 'closed')
   await desk.tell('p-1', 'deletion.requested')
@@ -145,11 +150,38 @@ test('where nobody can say what becomes of a paper the answer waits, and once it
   desk.clock.advance(40 * dayMs)
   assert.deepEqual(await answer(desk), { answered: 0, overdue: 1 })
   assert.equal(await countOverdueAnswers(desk.opened.vault, holey), 1)
+  assert.equal(await gauge(), '1')
   const alert = desk.opened.lines.find(({ event }) => event === 'answers to requests to be deleted are overdue')
   assert.deepEqual([alert?.level, alert?.tenant, alert?.count], ['error', omo, 1])
   tenants.set(omo, whole)
   assert.deepEqual(await answer(desk), { answered: 1, overdue: 0 })
   assert.equal(await countOverdueAnswers(desk.opened.vault, whole), 0)
+  assert.equal(await gauge(), '0')
+})
+
+test('while the ledger is away the other numbers are told, and the overdue ones are not said to be none', async () => {
+  let away = false
+  await using desk = await openFileDesk('omo7777', {
+    metricsPort: 0,
+    wrapPorts: ports => ({
+      ...ports,
+      ledger: new Proxy(ports.ledger, {
+        get: (target, name) => {
+          if (away && name === 'unansweredSubjects') {
+            return () => Promise.reject(new VaultError('ledger.unavailable'))
+          }
+          const value: unknown = Reflect.get(target, name)
+          return typeof value === 'function' ? value.bind(target) : value
+        },
+      }),
+    }),
+  })
+  const scrape = async () => (await fetch(desk.opened.door.metricsUrl ?? '')).text()
+  assert.match(await scrape(), /^vault_deletion_answers_overdue\{tenant="omo7777"\} 0$/m)
+  away = true
+  const text = await scrape()
+  assert.ok(!text.includes('vault_deletion_answers_overdue{'))
+  assert.match(text, /^vault_requests_in_flight 0$/m)
 })
 
 test('another request after the answer is answered anew', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { DocumentId } from '../../src/domain/ids.ts'
+import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
+import { finishPurging } from '../../src/retention/finish-purging.ts'
 import type { CallAnswer } from '../support/call.ts'
 import { bury, type FileDesk, openFileDesk } from '../support/file-desk.ts'
 import { recorded } from '../support/recorded.ts'
@@ -154,6 +155,47 @@ test('a repeated request gives one answer, another under the same key is refused
     [state, ground, why, subject, kind, media],
     ['purged', 'erasure', 'unlawful-collection', undefined, undefined, undefined],
   )
+})
+
+test('the next turn of the purge destroys what was given up, and leaves a certificate and no answer that names it', async () => {
+  await using other = await openFileDesk('jnetot')
+  const [id, kept] = [await other.upload('p-1'), await other.upload('p-1', 'address', 'utility-bill')]
+  const headers = { ...reason, ...other.beside('legal'), 'Idempotency-Key': 'erase-1' }
+  const path = `/v1/documents/${id}/erasure`
+  assert.equal((await other.post('dpo', path, { reason: 'court-order' }, headers)).status, 202)
+  const { vault } = other.opened
+  const tenant = vault.tenants.get('jnetot' as TenantId)
+  assert.ok(tenant)
+  assert.equal(await finishPurging(vault, tenant, new AbortController().signal), 1)
+  const gone = await other.ask('dpo', 'GET', `/v1/documents/${id}`)
+  const { ground, reason: why } = gone.json.tombstone
+  assert.deepEqual([gone.status, ground, why], [410, 'erasure', 'court-order'])
+  assert.deepEqual(await vault.ledger.answersOf(tenant.id, { document: id }), [])
+  assert.equal(await vault.ledger.findReviewOf(tenant.id, id), undefined)
+  assert.equal((await other.ask('dpo', 'GET', `/v1/documents/${kept}`)).status, 200)
+  const again = await other.post('dpo', path, { reason: 'court-order' }, headers)
+  assert.equal(again.json.code, 'document.purged', 'its answer went with it')
+  const { json } = await other.ask('dpo', 'GET', '/v1/subjects/p-1/file')
+  assert.deepEqual(
+    json.items.map(({ state }: { state: string }) => state),
+    ['purged', 'stored'],
+  )
+})
+
+test('an erasure is destroyed also where an event or a hold on another paper came after it', async () => {
+  await using other = await openFileDesk('jnetot')
+  const [id, kept] = [await other.upload('p-1'), await other.upload('p-1', 'address', 'utility-bill')]
+  const headers = { ...reason, ...other.beside('legal') }
+  await other.post('dpo', `/v1/documents/${id}/erasure`, { reason: 'court-order' }, headers)
+  await other.tell('p-1', 'tier', { tier: 1 })
+  const hold = await other.post('legal', '/v1/holds', { subject: 'p-1', kind: 'legal_order', case: 'W-1' })
+  assert.deepEqual(hold.json.tooLate, [id])
+  const { vault } = other.opened
+  const tenant = vault.tenants.get('jnetot' as TenantId)
+  assert.ok(tenant)
+  assert.equal(await finishPurging(vault, tenant, new AbortController().signal), 1)
+  assert.equal((await other.ask('dpo', 'GET', `/v1/documents/${id}`)).status, 410)
+  assert.equal((await other.ask('dpo', 'GET', `/v1/documents/${kept}`)).status, 200)
 })
 
 test('no log line names a case, and neither it nor the trail a person as the platform does', async () => {

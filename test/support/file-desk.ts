@@ -7,7 +7,7 @@ import type { Ports } from '../../src/ports/ports.ts'
 import { type CallAnswer, type CallOptions, call, paper } from './call.ts'
 import { noisePicture } from './house-work.ts'
 import { ManualClock } from './manual-clock.ts'
-import { openVault, type TenantName, type TestVault } from './open-vault.ts'
+import { openVault, type TenantName, type TestVault, type TestVaultOptions } from './open-vault.ts'
 import { rawGrant } from './raw-grant.ts'
 
 /** People of one tenant and their platform, at a vault of their own whose clock stands still until it is moved. */
@@ -36,11 +36,12 @@ export interface FileDesk extends AsyncDisposable {
 /** A vault of its own, seen by the people of one tenant. */
 export async function openFileDesk(
   tenant: TenantName,
-  options: { readonly wrapPorts?: (ports: Ports) => Ports } = {},
+  options: Pick<TestVaultOptions, 'wrapPorts' | 'metricsPort'> = {},
 ): Promise<FileDesk> {
   const clock = new ManualClock(Date.now())
   let below: Ports | undefined
   const opened = await openVault({
+    ...options,
     clock,
     wrapPorts: found => {
       below = found
