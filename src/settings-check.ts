@@ -1,5 +1,5 @@
 import type { Config } from './config.ts'
-import type { SettingFinding } from './domain/deployment.ts'
+import { remarksOn, type SettingFinding } from './domain/deployment.ts'
 import { VaultError } from './domain/errors.ts'
 import type { TenantId } from './domain/ids.ts'
 import type { ProcessRole } from './domain/process-role.ts'
@@ -39,7 +39,7 @@ export async function inspectSettings(
   const tenants = refused.length > 0 ? new Map<TenantId, Tenant>() : await loading
   const issuers = refused.length > 0 ? [] : await problemsOf(loadIssuers(config, tenants))
   const found = [...refused, ...issuers].map(problem => ({ weight: 'problem', ...problem }) as const)
-  if (config.backing === 'embedded') return found
+  if (config.backing === 'embedded') return [...found, ...[...tenants.values()].flatMap(remarksOn)]
   const { inspectProduction } = await import('./production-check.ts')
   return [...found, ...(await inspectProduction(config, [...tenants.values()], roles))]
 }

@@ -1,20 +1,14 @@
+import { remarksOn } from '../domain/deployment.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import type { Log } from '../ports/log.ts'
 import { complain } from './command.ts'
 
-/** One line for each thing that an operator should know of the tenants before people rely on them. */
-export function tenantWarnings(tenants: ReadonlyMap<TenantId, Tenant>): readonly string[] {
-  return [...tenants.values()].flatMap(({ id, lacking, demo }) => [
-    ...(lacking.length === 0 ? [] : [`tenant ${id} takes no papers: it lacks ${lacking.join(', ')}`]),
-    ...(demo.length === 0 ? [] : [`tenant ${id} is for trying out: nobody has confirmed ${demo.join(', ')}`]),
-  ])
-}
-
-/** Leaves them in the log, a line for each member of a policy; a person at a terminal is told in words instead. */
+/** Says what an operator should know of the tenants: in the log, a line for each member of a policy; a person at a terminal is told in words instead. */
 export function warnOfTenants(tenants: ReadonlyMap<TenantId, Tenant>, log: Log): void {
   if (process.stderr.isTTY) {
-    for (const line of tenantWarnings(tenants)) complain(line)
+    const remarks = [...tenants.values()].flatMap(remarksOn)
+    for (const { field, message } of remarks) complain(`${field} ${message}`)
     return
   }
   for (const { id: tenant, lacking, demo } of tenants.values()) {

@@ -46,14 +46,20 @@ export function brokenPromises(tenant: Tenant, deployment: Deployment): readonly
   if (!deployment.takesDemo) {
     for (const member of demo) found.push(problem(member, 'is a demo: reference, which production refuses'))
   }
-  for (const member of lacking) {
-    found.push({
-      weight: 'remark',
-      field: at(member),
-      message: 'is missing: this tenant takes no papers until it is there',
-    })
-  }
-  return found
+  return [...found, ...remarksOn({ id, lacking, demo: [] })]
+}
+
+/** What an operator should know of a tenant before people rely on it, whatever it runs on. */
+export function remarksOn({ id, lacking, demo }: Pick<Tenant, 'id' | 'lacking' | 'demo'>): readonly SettingFinding[] {
+  const remark = (member: string, message: string): SettingFinding => ({
+    weight: 'remark',
+    field: `${id}.json: ${member}`,
+    message,
+  })
+  return [
+    ...lacking.map(member => remark(member, 'is missing: this tenant takes no papers until it is there')),
+    ...demo.map(member => remark(member, 'is a demo: reference, which nobody has confirmed')),
+  ]
 }
 
 /** What a service said of where it is, against what is declared. */
