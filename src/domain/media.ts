@@ -1,3 +1,5 @@
+import { maxHolds } from './hold.ts'
+
 /** What kinds of file the vault takes, and every limit it enforces: the one published table. */
 
 /** Every kind of file that is taken. */
@@ -44,6 +46,8 @@ export const limits = {
   page: { defaultItems: 50, maxItems: 100 },
   idempotency: { maxKeyCharacters: 128, keptMs: 7 * 24 * 3_600_000 },
   deposit: { deadlineMs: 180_000, abortAfterMs: 120_000 },
+  /** Ended ones included. */
+  holdsPerSubject: maxHolds,
   review: { assignmentMs: 8 * 3_600_000, openPerPerson: 10 },
   denialsPerCallerAndMinute: 60,
   entryMaxBytes: 8 * 1024,

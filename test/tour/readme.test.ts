@@ -29,8 +29,14 @@ test('the tour of the README does, line by line, what the README says', { skip }
   })
   assert.equal(status, 0, stderr)
   const statuses = [...stdout.matchAll(/^@(\d{3})$/gm)].map(([, found]) => Number(found))
-  assert.deepEqual(statuses, [202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200], stdout)
+  assert.deepEqual(
+    statuses,
+    [202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200, 202, 202, 200, 200, 200, 200],
+    stdout,
+  )
   assert.match(stdout, /^vault-receipt: /im)
+  assert.match(stdout, /"heldBy":\[\{"id":"[0-9a-f-]+\.1","kind":"legal_order","case":"WRIT-1"\}\]/)
+  assert.match(stdout, /"outcome":"shredded","until":"\d{4}-\d\d-\d\d","ground":"shred"/)
   assert.deepEqual([...readFileSync(join(folder, 'seen.jpg')).subarray(0, 3)], [0xff, 0xd8, 0xff])
   for (const code of ['role.not-assigned', 'purpose.missing', 'role.not-allowed']) {
     assert.match(stdout, new RegExp(`"why":"${code}"`), `the trail should show the refusal ${code}`)
