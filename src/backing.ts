@@ -11,6 +11,7 @@ import type { Identity } from './ports/identity.ts'
 import type { Keyring } from './ports/keyring.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
+import type { InitedKeys, InitWish } from './production-keys.ts'
 import type { Stores } from './production-stores.ts'
 import { loadTenants, requirePromises } from './settings-check.ts'
 
@@ -222,12 +223,12 @@ export async function migrateBacking(config: Config) {
 }
 
 /**
- * Makes the file that the door's secret lies in, wrapped under a KMS key.
- * @throws {VaultError} config.invalid - the embedded backing, or a file that is there
+ * Makes or adopts the keys of production and the file of the door's secret, and tells the rights that each process needs.
+ * @throws {VaultError} config.invalid - the embedded backing, or a key or file that does not fit; in words
  */
-export async function initBackingKeys(config: Config, key: string): Promise<void> {
-  const { initProductionKeys } = await import('./production-stores.ts')
-  await initProductionKeys(requireProduction(config), key)
+export async function initBackingKeys(config: Config, wish: InitWish): Promise<InitedKeys> {
+  const { initProductionKeys } = await import('./production-keys.ts')
+  return initProductionKeys(requireProduction(config), wish)
 }
 
 function requireProduction(config: Config): ProductionConfig {

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { initDoorFile, openKmsKeyring } from './adapters/kms-keyring.ts'
+import { openKmsKeyring } from './adapters/kms-keyring.ts'
 import { readTenantKeys } from './adapters/kms-tenant-keys.ts'
 import { MongoBudgets } from './adapters/mongo-budgets.ts'
 import { type MongoConnection, openMongo } from './adapters/mongo-connection.ts'
@@ -65,17 +65,6 @@ export async function migrateProductionStores(
     { database, ...(await migrateMongo(main, mainCollections)) },
     { database: keysDatabase, ...(await migrateMongo(keys, keyCollections)) },
   ]
-}
-
-/**
- * Makes the door file where the settings name it; one that is there stays.
- *
- * @param key id, alias or ARN of the symmetric KMS key that wraps the secret
- * @throws {VaultError} config.invalid - there is one already, or it cannot be written
- * @throws {VaultError} keys.unavailable - KMS does not answer, or not for this key
- */
-export async function initProductionKeys({ kms }: ProductionConfig, key: string): Promise<void> {
-  await initDoorFile(placeOf(kms), key, kms.doorFile)
 }
 
 /** The wrapped keys see what the others have seen, where they share a cluster. */

@@ -44,6 +44,19 @@ export async function makeDoorFile(client: KMSClient, key: string, path: string)
 }
 
 /**
+ * The ARN of the key that the file is wrapped under; undefined when there is no file.
+ * @throws {VaultError} config.invalid - it is none of this form
+ */
+export async function keyOfDoorFile(path: string): Promise<string | undefined> {
+  try {
+    return (await readDoorFile(path)).key
+  } catch (error) {
+    if (error instanceof VaultError && codeIn(error.cause) === ' (ENOENT)') return undefined
+    throw error
+  }
+}
+
+/**
  * The secret, unwrapped by KMS once, for as long as the process lives.
  *
  * @throws {VaultError} config.invalid - no such file, or not one of this form, or wrapped under another key or context

@@ -25,11 +25,13 @@ export class MongoWrappedKeys implements WrappedKeys {
   }
 
   /**
-   * The row first, then the look whether its epoch is closed: whoever closes it and then lists what is under it finds the row,
-   * or this look finds the closing.
+   * The epoch is looked at before and after the row is written: whoever closes it and then lists what is under it finds the row,
+   * or the second look finds the closing. A row that came too late stays, for the sweep of the attempt that made it: whoever
+   * may put keys may remove none.
    */
   async put(_by: Grant, key: WrappedKey): Promise<'stored' | 'exists'> {
     const { id, edks, ...rest } = key
+    await this.#requireOpen(key)
     const row = { _id: id, ...rest, edks: rowsOf(edks) }
     try {
       await this.#mongo.ask(session => this.#keys.insertOne(row, { session }))
@@ -37,11 +39,14 @@ export class MongoWrappedKeys implements WrappedKeys {
       if (isDuplicate(error)) return 'exists'
       throw error
     }
-    const filter = { _id: closedId(key.epoch, key.tenant) }
+    await this.#requireOpen(key)
+    return 'stored'
+  }
+
+  async #requireOpen({ epoch, tenant }: WrappedKey): Promise<void> {
+    const filter = { _id: closedId(epoch, tenant) }
     const closed = await this.#mongo.ask(session => this.#closed.findOne(filter, undefined, { ...found, session }))
-    if (!closed) return 'stored'
-    await this.#mongo.ask(session => this.#keys.deleteOne({ _id: id, epoch: key.epoch }, { session }))
-    throw new VaultError('keys.unavailable', { detail: 'epoch.closed', retryAfterSeconds: 1 })
+    if (closed) throw new VaultError('keys.unavailable', { detail: 'epoch.closed', retryAfterSeconds: 1 })
   }
 
   async get(id: string): Promise<WrappedKey | undefined> {

@@ -64,7 +64,8 @@ test('a vault is prepared in three commands, each of which may be repeated witho
     await run('keys', 'init', '--door-key', doorKey),
     await run('keys', 'init', '--door-key', doorKey),
   ]
-  assert.deepEqual([noDoor.code, keys.code, again.code], [2, 0, 2])
+  assert.deepEqual([noDoor.code, keys.code, again.code], [2, 0, 0])
+  assert.deepEqual([JSON.parse(keys.stdout).doorFile, JSON.parse(again.stdout).doorFile], ['made', 'there'])
   const unmigrated = await run('serve')
   assert.equal(unmigrated.code, 2)
   assert.match(unmigrated.stderr, /run `migrate` first/)
