@@ -110,7 +110,7 @@ test('what signs in without a human is a service: by the operator’s list, or a
 
 test('a caller by token says how they came, by which token, and for which request', async () => {
   const caller = await callerOf({ jti: 'j-77' })
-  assert.deepEqual([caller?.auth, caller?.credential, caller?.requestId], ['oidc', 'staff:j-77', 'r'])
+  assert.deepEqual([caller?.auth, caller?.credential, caller?.requestId], ['oidc', `${place.issuer.url} p-1 j-77`, 'r'])
 })
 
 test('every token of a subject that was issued up to a denial is over, at that tenant, and later ones are good', async () => {
