@@ -29,9 +29,11 @@ interface Head {
   readonly bytes: number
   /** Of the last line. */
   readonly last: string
-  /** Where the last line of each tenant lies: `[offset, length]` in bytes. */
-  readonly newest: Readonly<Record<string, readonly [number, number]>>
+  /** Where the last line of each tenant lies, and the last that tells of rows before it: `[offset, length]` in bytes. */
+  readonly newest: Readonly<Record<string, readonly Span[]>>
 }
+
+type Span = readonly [number, number]
 
 const domain = 'vault/destroyed/1'
 const empty: Head = { v: 1, bytes: 0, last: '', newest: {} }
@@ -78,11 +80,10 @@ export class KeyfileDestroyed implements Destroyed, AsyncDisposable {
 
   async newest(): Promise<readonly DestroyedMark[]> {
     const found: DestroyedMark[] = []
-    for (const [tenant, [offset, length]] of Object.entries(this.#head.newest)) {
+    for (const [offset, length] of Object.values(this.#head.newest).flat()) {
       const bytes = Buffer.alloc(length)
       await translated(() => this.#file.read(bytes, 0, length, offset))
-      const { marks } = await this.#verified(bytes.toString('utf8').trimEnd())
-      found.push(...marks.filter(mark => mark.tenant === tenant))
+      found.push(...(await this.#verified(bytes.toString('utf8').trimEnd())).marks)
     }
     return found
   }
@@ -100,8 +101,10 @@ export class KeyfileDestroyed implements Destroyed, AsyncDisposable {
     await this.#file.truncate(offset)
     await this.#file.write(bytes, 0, bytes.length, offset)
     await this.#file.sync()
-    const own = Object.fromEntries(marks.map(({ tenant }) => [tenant, [offset, bytes.length] as const]))
-    const head: Head = { v: 1, bytes: offset + bytes.length, last: mac, newest: { ...newest, ...own } }
+    const [{ tenant }] = marks as readonly [DestroyedMark]
+    const tellsOfRows = marks.some(({ rowless }) => rowless === undefined)
+    const spans = [[offset, bytes.length] as const, ...(tellsOfRows ? [] : (newest[tenant] ?? []).slice(-1))]
+    const head: Head = { v: 1, bytes: offset + bytes.length, last: mac, newest: { ...newest, [tenant]: spans } }
     await writeHead(this.#place, head)
     this.#head = head
   }

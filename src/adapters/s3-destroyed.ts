@@ -95,13 +95,18 @@ export class S3Destroyed implements Destroyed, AsyncDisposable {
 
   async newest(): Promise<readonly DestroyedMark[]> {
     const tenants = await this.#tenants()
-    const found = await Promise.all(
-      tenants.map(async tenant => {
-        const count = await this.#count(tenant)
-        return count === 0 ? [] : this.#marksIn(tenant, count - 1)
-      }),
-    )
-    return found.flat()
+    return (await Promise.all(tenants.map(tenant => this.#newestOf(tenant)))).flat()
+  }
+
+  async #newestOf(tenant: TenantId): Promise<readonly DestroyedMark[]> {
+    const last: DestroyedMark[] = []
+    for await (const n of this.#numbers(tenant)) {
+      const marks = await this.#marksIn(tenant, n)
+      const tellsOfRows = marks.some(({ rowless }) => rowless === undefined)
+      if (last.length === 0 || tellsOfRows) last.push(...marks)
+      if (tellsOfRows) break
+    }
+    return last
   }
 
   /** @throws {VaultError} config.invalid - nothing that is put there would be locked */

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
-import { openVault } from '../compose.ts'
+import { type OpenVault, openVault } from '../compose.ts'
 import { type Config, type EmbeddedConfig, shareCompiledCode } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
@@ -21,8 +21,8 @@ import { firstKeysPath, keepFirstKeys } from './first-keys-file.ts'
 import { rolesFrom } from './roles.ts'
 import { announce, withdraw } from './serving.ts'
 import { exitOnDefect, stopSignal } from './signals.ts'
-import { readWholeConfig } from './whole-config.ts'
 import { warnOfTenants } from './tenant-warnings.ts'
+import { readWholeConfig } from './whole-config.ts'
 
 const stopWithinMs = 10_000
 
@@ -57,8 +57,9 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   const doorModule = setImmediate().then(() => import('../http/server.ts'))
   void Promise.allSettled([doorModule])
   await using open = await opening
-  const { vault } = open
+  const { vault, restored } = open
   exitOnDefect(vault.log)
+  if (restored.length > 0) return serveRefusals(open, config, roles, stopping, await doorModule)
   warnOfTenants(vault.tenants, vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start', roles)
@@ -68,7 +69,7 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
-  const runner = await startJobsOf(vault, roles)
+  const runner = await startJobsOf(vault, roles, door.jobs)
   void open.warm().then(() => flushCompileCache())
 
   const signal = await stopping
@@ -82,22 +83,43 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   return exit.ok
 }
 
+/** Says to whoever asks what is the matter; no job runs, and nothing is put on record, until `restore-check` was run. */
+async function serveRefusals(
+  { vault, restored }: OpenVault,
+  config: Config,
+  roles: readonly ProcessRole[],
+  stopping: Promise<string>,
+  { openDoor }: typeof import('../http/server.ts'),
+): Promise<ExitCode> {
+  vault.log.error('vault restored: run restore-check', { code: 'vault.restored' })
+  const door = await listen(() => openVaultDoor(openDoor, vault, config, roles, true))
+  complain(
+    `This vault was restored from a backup (${restored.join(', ')}): papers that were destroyed since may be back.`,
+  )
+  complain('It answers nothing. Stop it, run `restore-check`, and start it again.')
+  print(`listening on ${door.url}`)
+  await stopping
+  await door.stop()
+  return exit.ok
+}
+
 async function openVaultDoor(
   openDoor: typeof import('../http/server.ts').openDoor,
   vault: Vault,
   config: Config,
   roles: readonly ProcessRole[],
+  restored = false,
 ): Promise<OpenDoor> {
   const { host, port, metricsPort, uploadBudgetBytes, maxConnections } = config
   const version = await versionOfProject()
   const metrics = metricsPort === undefined ? {} : { metricsPort }
-  return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, roles, version })
+  return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, roles, restored, version })
 }
 
 /** Loaded once the vault answers: the first of them is due seconds later. */
-async function startJobsOf(vault: Vault, roles: readonly ProcessRole[]): Promise<Runner> {
+async function startJobsOf(vault: Vault, roles: readonly ProcessRole[], counts: OpenDoor['jobs']): Promise<Runner> {
   const [{ startJobs }, { jobsOf }] = await Promise.all([import('../jobs/runner.ts'), import('../jobs/jobs.ts')])
-  return startJobs(vault, jobsOf(roles))
+  return startJobs(vault, jobsOf(roles), counts)
 }
 
 async function listen(open: () => Promise<OpenDoor>): Promise<OpenDoor> {

@@ -110,7 +110,8 @@ export const documentMoves: Readonly<Record<DocumentState, readonly DocumentStat
   stored: ['purging'],
   // To itself: an attempt that failed is counted.
   purging: ['purging', 'purged'],
-  purged: [],
+  // To itself: its certificate is written anew when the entry was lost with a restored backup.
+  purged: ['purged'],
   abandoned: [],
 }
 

@@ -27,7 +27,7 @@ export interface EntryDraft {
 
 /** Acts that are no action of a caller: counted refusals, alerts. */
 export type OwnAct = 'key.retired' | 'refusals.counted' | 'alert.reads' | 'request.refused'
-export type OwnWhy = 'replayed' | 'opened' | 'client-gone' | 'deadline' | 'unfinished' | 'year'
+export type OwnWhy = 'replayed' | 'opened' | 'client-gone' | 'deadline' | 'unfinished' | 'year' | 'restored'
 
 /** The bookkeeping of the trail itself, which its writer alone appends. */
 export type LogAct = 'log.opened' | 'log.closed'
@@ -79,7 +79,7 @@ export function completeEntry(draft: EntryDraft, id: string, timeMs: number, ins
   }
 }
 
-/** An entry by which the writer ends a year's log or begins the next. */
+/** An entry by which the writer ends a year's log or begins the next, or the one after a restored backup. */
 export function completeLogEntry(
   act: LogAct,
   tenant: TenantId | undefined,
@@ -87,6 +87,7 @@ export function completeLogEntry(
   id: string,
   timeMs: number,
   instance: string,
+  why: 'year' | 'restored' = 'year',
 ): Entry {
   const ts = new Date(timeMs).toISOString()
   return {
@@ -96,7 +97,7 @@ export function completeLogEntry(
     inst: instance,
     act,
     out: 'note',
-    why: 'year',
+    why,
     ...(tenant ? { ten: tenant } : {}),
     det: detail,
   }

@@ -178,13 +178,10 @@ export class TrailLine {
     return { id, bytes, leaf: leafHash(bytes) }
   }
 
-  /** At first use: the log of this year, else the latest there is, else a new one. */
+  /** At first use: the latest log there is, else a new one. */
   async #findHead(nowMs: number): Promise<Head> {
-    const log = logAt(this.#tenant, nowMs)
-    const here = await this.#load(log)
-    if (here) return here
     const latest = logsOf(await this.#ask(this.#setting.batches.logs()), this.#tenant).at(-1)
-    return (latest && (await this.#load(latest))) || emptyHead(log, 0)
+    return (latest && (await this.#load(latest))) || emptyHead(logAt(this.#tenant, nowMs), 0)
   }
 
   /** The head of a stored log, its last batch computed again from the one before; undefined for a log without batches. */

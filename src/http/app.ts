@@ -27,6 +27,7 @@ export function makeApp(door: Door, routes: readonly Route[]): Express {
   app.use(begin(door))
   app.use(securityHeaders)
   app.use(strictFraming)
+  if (door.restored) app.use('/v1', refuseRestored)
   for (const [path, atPath] of byPath(routes)) mount(app, door, path, atPath)
   app.use(nothingHere(door))
   app.use(answerError(door))
@@ -54,6 +55,11 @@ function logRequest(door: Door, { method }: Request, res: Response): void {
   door.counts.count(route, method, status, durationMs)
   const tenant = caller?.tenant === undefined ? {} : { tenant: caller.tenant }
   door.vault.log.info('request', { method, route, status, durationMs, requestId, ...tenant, ...(code ? { code } : {}) })
+}
+
+/** Before anybody is asked who they are: nothing can be put on record, so nothing may be said. */
+function refuseRestored(): never {
+  throw new VaultError('vault.restored')
 }
 
 /** Nothing that the vault answers is a page, but for its documentation, which sets a policy of its own. */

@@ -1,4 +1,5 @@
 import type { ProcessRole } from '../domain/process-role.ts'
+import type { JobCounts } from '../guards/job-counts.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Cursors } from './cursors.ts'
 import type { InFlight } from './in-flight.ts'
@@ -29,8 +30,11 @@ export interface Door {
   readonly cursors: Cursors
   readonly inFlight: InFlight
   readonly counts: RequestCounts
+  readonly jobs: JobCounts
   /** What this process is for: it serves the routes of these alone. */
   readonly roles: readonly ProcessRole[]
+  /** The stores are older than what was destroyed: nothing below /v1 is answered. */
+  readonly restored: boolean
   /** Shown in the OpenAPI document. */
   readonly version: string
 }

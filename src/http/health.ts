@@ -12,7 +12,7 @@ const alive = z.object({ status: z.literal('alive') }).meta({ id: 'Alive' })
 const readiness = z
   .object({
     ready: z.boolean(),
-    failing: z.array(z.enum(['trail', 'ledger', 'keyring', 'wrapped-keys', 'blobs', 'stopping'])),
+    failing: z.array(z.enum(['trail', 'ledger', 'keyring', 'wrapped-keys', 'blobs', 'stopping', 'restored'])),
   })
   .meta({ id: 'Readiness' })
 
@@ -47,11 +47,11 @@ export const readyzRoute: PublicRoute = {
 const kept = new WeakMap<Door, { readonly untilMs: number; readonly failing: Promise<readonly string[]> }>()
 
 /** Asked by anybody, so asked of the stores at most twice a second. */
-function failingNow(door: Door): Promise<readonly string[]> {
+export function failingNow(door: Door): Promise<readonly string[]> {
   const nowMs = performance.now()
   const known = kept.get(door)
   if (known && known.untilMs > nowMs) return known.failing
-  const failing = failingParts(door.vault, door.roles)
+  const failing = door.restored ? Promise.resolve(['restored']) : failingParts(door.vault, door.roles)
   kept.set(door, { untilMs: nowMs + keptMs, failing })
   return failing
 }

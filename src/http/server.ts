@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { limits } from '../domain/media.ts'
 import { type ProcessRole, processRoles } from '../domain/process-role.ts'
+import { JobCounts } from '../guards/job-counts.ts'
 import type { Vault } from '../guards/vault.ts'
 import { makeApp } from './app.ts'
 import { answerClientError } from './client-error.ts'
@@ -27,6 +28,8 @@ export interface DoorOptions {
   readonly maxConnections: number
   /** What this process is for; everything when absent. */
   readonly roles?: readonly ProcessRole[]
+  /** The stores are older than what was destroyed: nothing below /v1 is answered. */
+  readonly restored?: boolean
   /** Shown in the OpenAPI document. */
   readonly version: string
   /** For tests and operators in need; the published limits otherwise. */
@@ -38,6 +41,8 @@ export interface OpenDoor {
   readonly url: string
   readonly port: number
   readonly metricsUrl?: string
+  /** Shown in the metrics: whoever runs the jobs counts here. */
+  readonly jobs: JobCounts
   /** Resolves when nothing listens and nothing is under way any more; within `stopMs` and a little. */
   stop(): Promise<void>
 }
@@ -62,7 +67,9 @@ export async function openDoor(vault: Vault, options: DoorOptions): Promise<Open
     cursors: new Cursors(vault.keyring),
     inFlight: new InFlight(),
     counts: new RequestCounts(),
+    jobs: new JobCounts(),
     roles: options.roles ?? processRoles,
+    restored: options.restored ?? false,
     version: options.version,
   }
   const server = makeServer(door, options.maxConnections)
@@ -76,6 +83,7 @@ export async function openDoor(vault: Vault, options: DoorOptions): Promise<Open
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
     ...(metrics ? { metricsUrl: metrics.url } : {}),
+    jobs: door.jobs,
     stop: () => stop(door, server, metrics),
   }
 }

@@ -10,6 +10,8 @@ export interface DestroyedMark {
   readonly atMs: number
   /** `leafHash` is base64url of SHA-256(00 || entry bytes). */
   readonly intent: { readonly log: string; readonly index: number; readonly leafHash: string }
+  /** Destroyed anew after a restore whose ledger did not know the document: no row tells of it. */
+  readonly rowless?: true
 }
 
 /**
@@ -29,6 +31,9 @@ export interface Destroyed {
    * @throws {VaultError} keys.unavailable - something was changed in the list, or cut off from it
    */
   list(): AsyncIterable<DestroyedMark>
-  /** Of each tenant the marks of its last append: what a start asks for. Its cost does not grow with the list. */
+  /**
+   * What a start asks for: of each tenant the marks of its last append, and where all of these are without a row, those of the
+   * last append before it that tells of rows. Its cost does not grow with the list.
+   */
   newest(): Promise<readonly DestroyedMark[]>
 }

@@ -13,7 +13,7 @@ const mostTries = 8
 /** A target with the grant to destroy it. */
 export interface Granted {
   readonly target: Target
-  readonly grant: Grant<'purge.execute'>
+  readonly grant: Grant<'purge.execute' | 'restore.check'>
 }
 
 /** A paper that no read reaches any more, to be destroyed now. */

@@ -4,6 +4,7 @@ import { type Entry, parseEntry } from '../domain/entry.ts'
 import { endOf } from '../domain/epoch.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
+import type { Action } from '../domain/permission.ts'
 import { type CertificateView, viewEpoch, viewHorizon } from '../domain/purge-view.ts'
 import { isVisible } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
@@ -82,11 +83,14 @@ function viewOf(
   }
 }
 
+/** A restored backup had brought the paper back where it is the latter. */
+const certifying: ReadonlySet<string> = new Set<Action>(['purge.execute', 'restore.check'])
+
 async function entryOf({ batches }: Vault, { id, certificate }: PurgedDocument) {
   const batch = await batches.holding(certificate.log, certificate.index)
   const bytes = batch && entriesOf(batch.entries)[certificate.index - batch.first]
   const entry = bytes && parseEntry(bytes)
-  if (!bytes || entry?.act !== 'purge.execute' || entry.out !== 'done' || entry.doc !== id) {
+  if (!bytes || !entry || !certifying.has(entry.act) || entry.out !== 'done' || entry.doc !== id) {
     throw new VaultError('trail.diverged', { detail: 'certificate' })
   }
   return { entry, leaf: Buffer.from(leafHash(bytes)).toString('base64url') }

@@ -2,7 +2,7 @@ import type { Caller, Reason } from '../domain/caller.ts'
 import { type Detail, type Entry, type Out, parseEntry } from '../domain/entry.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
-import { logsOf, parseLogName } from '../domain/log-name.ts'
+import { compareLogs, logsOf, parseLogName } from '../domain/log-name.ts'
 import { limits } from '../domain/media.ts'
 import type { Scope } from '../domain/permission.ts'
 import type { TrailItem } from '../domain/view.ts'
@@ -141,7 +141,9 @@ async function search(vault: Searched, caller: Caller, scope: Scope, input: Trai
   const matches = matcher(input.filter, scope, caller, input.reason)
   const limit = Math.min(input.limit, limits.page.maxItems)
   const from = input.log
-  const logs = logsOf(await vault.batches.logs(), tenant).filter(log => from === undefined || log <= from)
+  const logs = logsOf(await vault.batches.logs(), tenant).filter(
+    log => from === undefined || compareLogs(log, from) <= 0,
+  )
   const items: TrailItem[] = []
   let examined = 0
   let reached: TrailPlace | undefined

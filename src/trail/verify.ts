@@ -1,6 +1,6 @@
 import { type Entry, parseEntry } from '../domain/entry.ts'
 import { VaultError } from '../domain/errors.ts'
-import { type LogName, parseLogName, utcYear } from '../domain/log-name.ts'
+import { compareLogs, type LogName, ownerOf, parseLogName, utcYear } from '../domain/log-name.ts'
 import { type BatchFault, emptyHead, follow, type Head } from '../guards/trail-head.ts'
 import type { TrailBatch, TrailBatches } from '../ports/trail-batches.ts'
 import { endFaults, type LinkFault, linkFaults, type Neighbours, neighboursOf } from './year-links.ts'
@@ -150,7 +150,7 @@ export async function verifyLogs(
   batches: TrailBatches,
   options: Verifying & { readonly owner?: string } = {},
 ): Promise<readonly LogReport[]> {
-  const byOwner = Map.groupBy(await batches.logs(), log => (parseLogName(log) ? log.slice(0, -5) : log))
+  const byOwner = Map.groupBy((await batches.logs()).toSorted(compareLogs), ownerOf)
   const reports: LogReport[] = []
   for (const [owner, logs] of byOwner) {
     if (options.owner !== undefined && options.owner !== owner) continue

@@ -1,5 +1,5 @@
 import type { Detail, Entry } from '../domain/entry.ts'
-import { logsOf, parseLogName } from '../domain/log-name.ts'
+import { compareLogs, logsOf, parseLogName } from '../domain/log-name.ts'
 import { type Head, isLater } from '../guards/trail-head.ts'
 import type { TrailBatch, TrailBatches } from '../ports/trail-batches.ts'
 
@@ -24,9 +24,9 @@ export interface Neighbours {
 export async function neighboursOf(batches: TrailBatches, log: string): Promise<Neighbours> {
   const name = parseLogName(log)
   const logs = name ? logsOf(await batches.logs(), name.tenant) : []
-  const before = logs.findLast(other => other < log)
+  const before = logs.findLast(other => compareLogs(other, log) < 0)
   const beforeTail = before === undefined ? undefined : await batches.tail(before)
-  return { before, beforeTail, after: logs.find(other => other > log) }
+  return { before, beforeTail, after: logs.find(other => compareLogs(other, log) > 0) }
 }
 
 /** What is wrong with an entry's place in the chain of years; `head` is before its batch, `index` counts within the batch. */
@@ -41,8 +41,8 @@ export function linkFaults(
     return batchSize === 1 ? closingFaults(entry.det, head) : ['link.misplaced']
   }
   const isFirst = head.size === 0 && index === 0
-  if (entry.act === 'log.opened') return isFirst ? openingFaults(entry.det, around) : ['link.misplaced']
-  return isFirst && around.before !== undefined ? ['link.not-opened'] : []
+  if (entry.act === 'log.opened') return isFirst ? openingFaults(entry, head.log, around) : ['link.misplaced']
+  return isFirst && (around.before !== undefined || isRestored(head.log)) ? ['link.not-opened'] : []
 }
 
 function closingFaults(detail: Detail | undefined, head: Head): LinkFault[] {
@@ -51,15 +51,26 @@ function closingFaults(detail: Detail | undefined, head: Head): LinkFault[] {
   return isTrue && typeof next === 'string' && isLater(head.log, next) ? [] : ['link.closing-differs']
 }
 
-function openingFaults(detail: Detail | undefined, { before, beforeTail }: Neighbours): LinkFault[] {
+function openingFaults({ det: detail, why }: Entry, log: string, { before, beforeTail }: Neighbours): LinkFault[] {
+  if ((why === 'restored') !== isRestored(log)) return ['link.misplaced']
+  // A trail that was lost as a whole goes on after nothing.
+  if (why === 'restored' && before === undefined && detail?.closed === undefined) return []
   if (before === undefined || !beforeTail || detail?.closed !== before) return ['link.year-before-missing']
   const isTrue = detail.size === beforeTail.first + beforeTail.n && detail.root === hex(beforeTail.root)
   return isTrue ? [] : ['link.year-before-differs']
 }
 
-/** A log is closed exactly when another goes on; one that is closed and not gone on with was left so by a crash. */
+/**
+ * A log is closed exactly when another goes on; one that is closed and not gone on with was left so by a crash. One whose end
+ * was lost with a restored backup cannot be closed any more: the next says where it was taken up.
+ */
 export function endFaults(head: Head, { after }: Neighbours): LinkFault[] {
+  if (after !== undefined && isRestored(after)) return []
   return after !== undefined && head.next !== after ? ['link.not-closed'] : []
+}
+
+function isRestored(log: string): boolean {
+  return (parseLogName(log)?.restored ?? 0) > 0
 }
 
 const hex = (hash: Uint8Array): string => Buffer.from(hash).toString('hex')

@@ -2,6 +2,8 @@ import { type Entry, parseEntry } from '../domain/entry.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { Finding } from '../domain/finding.ts'
 import type { DocumentId, TenantId } from '../domain/ids.ts'
+import { compareLogs, ownerOf } from '../domain/log-name.ts'
+import type { Action } from '../domain/permission.ts'
 import { entriesOf } from '../guards/entry-bundle.ts'
 import type { TrailBatch } from '../ports/trail-batches.ts'
 import type { Checked, CheckOptions } from './checking.ts'
@@ -24,7 +26,7 @@ interface Unsaid {
  * is there, or was cleared away on record. Logs of one tenant go on in one another, since an outcome may fall into the next year.
  */
 export async function* checkEntries(vault: Checked, options: CheckOptions): AsyncGenerator<Finding, void> {
-  const logs = Map.groupBy(await vault.batches.logs(), log => log.slice(0, log.indexOf('/')))
+  const logs = Map.groupBy((await vault.batches.logs()).toSorted(compareLogs), ownerOf)
   for (const ofOne of logs.values()) {
     const unsaid: Unsaid = { intents: new Map(), missing: new Map(), swept: new Set() }
     for (const log of ofOne) await readLog(vault, log, unsaid, options)
@@ -81,11 +83,18 @@ function follow(entry: Entry, place: Place, { intents, missing, swept }: Unsaid)
     const which = { ...(tenant === undefined ? {} : { tenant }), ...(document === undefined ? {} : { document }) }
     intents.set(id, { code: 'grant.open', ...which, ...place, detail: act, timeMs: Date.parse(entry.ts) })
   } else if (of !== undefined) intents.delete(of)
-  if (act === 'deposit.sweep' && out === 'done' && entry.why === undefined && document !== undefined) {
+  if (document !== undefined && (isSwept(entry) || (destroying.has(act) && out === 'done'))) {
     missing.delete(document)
     swept.add(document)
   }
 }
+
+function isSwept({ act, out, why }: Entry): boolean {
+  return act === 'deposit.sweep' && out === 'done' && why === undefined
+}
+
+/** A destroyed paper has no row where an older ledger was put back. */
+const destroying: ReadonlySet<string> = new Set<Action>(['purge.execute', 'restore.check'])
 
 /** What it would mean if the document of a storing entry had no row. */
 function lostDocument(entry: Entry, place: Place): (Finding & { document: string; tenant: string }) | undefined {

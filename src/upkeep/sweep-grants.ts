@@ -1,6 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import { type Entry, type EntryDraft, parseEntry } from '../domain/entry.ts'
 import { parseTenantId } from '../domain/ids.ts'
+import { compareLogs, ownerOf } from '../domain/log-name.ts'
 import { observe } from '../guards/admit.ts'
 import { entriesOf } from '../guards/entry-bundle.ts'
 import type { Vault } from '../guards/vault.ts'
@@ -23,7 +24,7 @@ export class GrantSweep {
 
   /** @returns how many open intents were marked */
   async run(vault: Vault, signal: AbortSignal): Promise<number> {
-    for (const log of await vault.batches.logs()) {
+    for (const log of (await vault.batches.logs()).toSorted(compareLogs)) {
       const open = this.#open.getOrInsertComputed(ownerOf(log), () => new Map())
       this.#nextSeq.set(log, await readOn(vault, log, this.#nextSeq.get(log) ?? 0, open, signal))
     }
@@ -34,9 +35,6 @@ export class GrantSweep {
     return marked
   }
 }
-
-/** `<tenant>` or `_vault`, of `<tenant>/<year>`. */
-const ownerOf = (log: string): string => log.slice(0, log.indexOf('/'))
 
 async function readOn(
   vault: Vault,

@@ -68,6 +68,16 @@ export function destroyedContract(
     assert.deepEqual(sorted(await (await again()).newest()), sorted([...second, ...later]))
   })
 
+  promise('where the last append tells of no row, the last that does is given too', async ({ destroyed, again }) => {
+    const [first, rows] = [marksOf(2), marksOf(3)]
+    const rowless = [1, 2, 3].map(() => [{ ...aMark(), rowless: true as const }])
+    for (const marks of [first, rows, ...rowless]) await destroyed.append(rawGrant, marks)
+    assert.deepEqual(sorted(await (await again()).newest()), sorted([...rows, ...(rowless[2] ?? [])]))
+    const mixed = [aMark(), { ...aMark(), rowless: true as const }]
+    await destroyed.append(rawGrant, mixed)
+    assert.deepEqual(sorted(await destroyed.newest()), sorted(mixed))
+  })
+
   promise('appends at once are all kept, and a mark may stand twice', async ({ destroyed, again }) => {
     const mark = aMark()
     const each = Array.from({ length: 8 }, (_, n) => [aMark(n % 2 === 0 ? here : elsewhere, n)])
