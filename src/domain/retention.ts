@@ -95,9 +95,10 @@ export function earliestLookMs(tenant: Tenant, subject: Subject): number | undef
 }
 
 /** The subject with the moment at which the purge has to look at it, as its facts and today's promises have it. */
-export function reckoned(tenant: Tenant, { lookAtMs: _, ...subject }: Subject): Subject {
-  const lookAtMs = earliestLookMs(tenant, subject)
-  return lookAtMs === undefined ? subject : { ...subject, lookAtMs }
+export function reckoned(tenant: Tenant, subject: Subject): Subject {
+  const { lookAtMs: _, ...facts } = subject
+  const lookAtMs = earliestLookMs(tenant, facts)
+  return lookAtMs === undefined ? facts : { ...facts, lookAtMs }
 }
 
 /** The least that today's law asks for one paper. */

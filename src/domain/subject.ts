@@ -59,6 +59,7 @@ export const holdEvents = {
   'withdrawal.settled': { kind: 'withdrawal', begins: false },
 } as const satisfies Record<string, { kind: HoldKind; begins: boolean }>
 
+/** Whether the event begins or ends a hold. */
 export function isHoldEvent(event: SubjectEvent): event is Extract<SubjectEvent, { case: CaseReference }> {
   return Object.hasOwn(holdEvents, event.type)
 }

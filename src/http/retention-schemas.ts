@@ -8,11 +8,9 @@ const time = z.iso.datetime()
 const day = z.iso.date()
 const count = z.number().int().nonnegative()
 
-export const grounds = z
-  .enum(['relationship', 'term', 'floor', 'shred', 'erasure'])
-  .meta({
-    description: 'relationship: the account is open. term: as promised. floor: the least of the law. shred: nothing.',
-  })
+export const grounds = z.enum(['relationship', 'term', 'floor', 'shred', 'erasure']).meta({
+  description: 'relationship: the account is open. term: as promised. floor: the least of the law. shred: nothing.',
+})
 
 export const basisView = z
   .object({

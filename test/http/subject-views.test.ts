@@ -139,7 +139,7 @@ test('a paper says when it may be destroyed, on which basis, what holds it, and 
   })
   assert.deepEqual([json.ground, json.basis.name, json.decidedBy], ['floor', 'identity-records', 1])
   assert.match(json.basis.law, /UU 8\/2010/)
-  assert.match(json.why, new RegExp(`least time that the law asks for.*from ${on} on.*A hold keeps it`))
+  assert.match(json.why, new RegExp(`least time that the law asks for.*from ${on.toString()} on.*A hold keeps it`))
   const open = await desk.upload('p-2')
   const kept = (await desk.ask('auditor', 'GET', `/v1/documents/${open}`)).json
   assert.deepEqual([kept.ground, kept.due, kept.heldBy], ['relationship', undefined, []])

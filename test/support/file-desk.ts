@@ -112,7 +112,7 @@ export function givingUp(subject: Subject, documents: readonly StoredDocument[],
 
 /** Gives papers of a subject up as a purge does, whatever their clocks say. */
 export async function giveUp(desk: FileDesk, reference: string, ids: readonly DocumentId[]): Promise<void> {
-  const documents = await Promise.all(ids.map(desk.document))
+  const documents = await Promise.all(ids.map(id => desk.document(id)))
   const stored = documents.filter(document => document.state === 'stored')
   const changes = givingUp(await desk.subject(reference), stored, desk.clock.nowMs())
   const committed = await desk.ports.ledger.commit(rawGrant, changes)
