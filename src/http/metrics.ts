@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
 import { countOverdueAnswers } from '../retention/answer-deletions.ts'
 import type { Door } from './door.ts'
+import { failingNow } from './health.ts'
 import { createServer } from './node-http.ts'
 
 export interface MetricsListener {
@@ -12,7 +13,7 @@ export interface MetricsListener {
 
 /**
  * `/metrics` on a listener of its own: resident memory, descriptors, event loop, bytes of uploads in flight, open connections,
- * requests by route and status. Numbers and route patterns only. The library is loaded by the first scrape.
+ * requests by route and status, what jobs came to, what does not answer. Numbers and route patterns only. The library is loaded by the first scrape.
  */
 export async function openMetrics(
   door: Door,
@@ -96,6 +97,49 @@ async function makeRegistry(door: Door, connections: () => Promise<number>): Pro
         })
         if (overdue !== undefined) this.set({ tenant: tenant.id }, overdue)
       }
+    },
+  })
+  new Gauge({
+    name: 'vault_build_info',
+    help: 'Always 1; which version of the vault and of Node.js runs, and what this process is for.',
+    labelNames: ['version', 'node', 'roles'],
+    registers,
+    collect() {
+      this.set({ version: door.version, node: process.versions.node, roles: door.roles.join(',') }, 1)
+    },
+  })
+  new Gauge({
+    name: 'vault_part_failing',
+    help: '1 for each part that this process needs and that does not answer, as in /readyz; no row when all is well.',
+    labelNames: ['part'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const part of await failingNow(door)) this.set({ part }, 1)
+    },
+  })
+  // Prometheus writes its own name of the scrape over a label `job`.
+  new Counter({
+    name: 'vault_job_runs_total',
+    help: 'Runs of jobs by how they ended; a job whose turn another process had is not counted.',
+    labelNames: ['task', 'out'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { job, done, failed } of door.jobs.all()) {
+        this.inc({ task: job, out: 'done' }, done)
+        this.inc({ task: job, out: 'failed' }, failed)
+      }
+    },
+  })
+  new Gauge({
+    name: 'vault_job_last_done_timestamp_seconds',
+    help: 'When a job of this process last ended well, epoch seconds; 0 before the first time.',
+    labelNames: ['task'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { job, lastDoneAtMs = 0 } of door.jobs.all()) this.set({ task: job }, lastDoneAtMs / 1_000)
     },
   })
   new Counter({

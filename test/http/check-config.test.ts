@@ -114,7 +114,7 @@ suite('check-config of a production vault', { skip: productionSkip }, () => {
     assert.equal(served.code, 2)
     assert.deepEqual(served.stderr.trim().split('\n').toSorted(), problems.toSorted())
     await using database = new mongo.MongoClient(mongoNeeds.value)
-    const { VAULT_MONGODB_DATABASE: name } = settings
+    const { VAULT_MONGODB_DATABASE: name } = place.settings
     assert.deepEqual(await database.db(name).listCollections().toArray(), [], 'nothing was made')
   })
 
