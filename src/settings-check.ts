@@ -24,6 +24,14 @@ export async function loadTenants({
   throw new VaultError('config.invalid', { problems })
 }
 
+/** One tenant's policy by its file, or every problem of it; changes nothing. */
+export async function inspectPolicy(
+  path: string,
+): Promise<{ readonly tenant: Tenant } | { readonly problems: readonly Problem[] }> {
+  const { loadTenant } = await import('./adapters/file-tenants.ts')
+  return loadTenant(path)
+}
+
 /**
  * What is to be said of the settings beyond their form: the tenants' policies, the issuers of tokens, and for production every
  * promise that the deployment has to keep. Nothing is made or changed.

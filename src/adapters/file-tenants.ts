@@ -161,6 +161,7 @@ function tenantFrom(id: TenantId, policy: TenantFile, earlier: readonly EarlierF
     residency: { regions: new Map(regions), minPlaces: residency.minPlaces },
     tlsAtLeast: policy.tls.atLeast,
     decisions,
+    sources: new Map(Object.entries(policy.sources)),
     lacking: lackingIn(policy, earlier),
     demo: demoIn(policy),
   })
@@ -199,6 +200,6 @@ function named(file: string, problems: readonly Problem[]): readonly Problem[] {
 
 function problemOf(file: string, issue: z.core.$ZodIssue): Problem {
   const at = issue.path.map(String)
-  const unknown = issue.code === 'unrecognized_keys' ? ` (${issue.keys.join(', ')})` : ''
-  return { field: `${file}: ${at.join('.') || 'top level'}`, message: `${issue.message}${unknown}` }
+  const message = issue.code === 'unrecognized_keys' ? `holds unknown members: ${issue.keys.join(', ')}` : issue.message
+  return { field: `${file}: ${at.join('.') || 'top level'}`, message }
 }

@@ -35,6 +35,8 @@ export interface Tenant {
   /** The least version of TLS towards its people. */
   readonly tlsAtLeast: '1.2' | '1.3'
   readonly decisions: readonly PolicyDecision[]
+  /** The promise or law that each part of the policy rests on, by the part's name, such as `retention`. */
+  readonly sources: ReadonlyMap<string, string>
   /** What it lacks before it may take papers, by path; none when it is active. */
   readonly lacking: readonly string[]
   /** Paths whose reference begins with `demo:`; production refuses them. */

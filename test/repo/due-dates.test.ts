@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { loadTenants } from '../../src/adapters/file-tenants.ts'
+import type { PaperType } from '../../src/domain/media.ts'
 import { deletionAnswerDueMs, retentionOf } from '../../src/domain/retention.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
@@ -54,7 +55,8 @@ const columns = (...cells: readonly string[]): string =>
     .trimEnd()
 
 function tableOf(tenant: Tenant): string {
-  const { id, version, zone, holds, deletion } = { ...tenant, deletion: tenant.policies.get(tenant.version)?.deletion }
+  const { id, version, zone, holds } = tenant
+  const deletion = tenant.policies.get(version)?.deletion
   const heading = `${id}, version ${version}; days in ${zone}; an answer within ${deletion?.answerDays} days; holds: ${holds.join(', ')}`
   const lines = situations.flatMap(([words, ...events]) => {
     // An event that a tenant does not act on is refused, and changes nothing.
@@ -67,7 +69,7 @@ function tableOf(tenant: Tenant): string {
   return [heading, '', headers, ...lines].join('\n')
 }
 
-function lineOf(tenant: Tenant, subject: Subject, type: Parameters<typeof aPaper>[0]): readonly string[] {
+function lineOf(tenant: Tenant, subject: Subject, type: PaperType): readonly string[] {
   const retention = retentionOf(tenant, subject, aPaper(type, tenant.version)) ?? assert.fail()
   const { ground, basis, dueOn, heldBy } = retention
   const answerMs = deletionAnswerDueMs(tenant, subject)

@@ -53,6 +53,7 @@ export function aTenant(
     residency: { regions: new Map([['here-1', undefined]]), minPlaces: 1 },
     tlsAtLeast: '1.2',
     decisions: [],
+    sources: new Map([['retention', 'A promise']]),
     lacking: [],
     demo: [],
     ...over,
