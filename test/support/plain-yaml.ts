@@ -7,7 +7,7 @@ interface Line {
 }
 
 /**
- * Reads the plain part of YAML that the project's own files keep to: maps, lists of scalars, strings with or without double
+ * Reads the plain part of YAML that the project's own files keep to: maps, lists of scalars or of maps, strings with or without double
  * quotes, `{}`, whole-line comments. Anything else throws, so that a file is never half understood.
  */
 export function readPlainYaml(text: string): Plain {
@@ -25,9 +25,24 @@ function readBlock(lines: readonly Line[], indent: number): { value: Plain; rest
 }
 
 function readList(lines: readonly Line[], indent: number): { value: Plain; rest: readonly Line[] } {
+  if (isMap(lines[0]?.text.slice(2) ?? '')) return readListOfMaps(lines, indent)
   const end = lines.findIndex(line => line.indent !== indent || !line.text.startsWith('- '))
   const items = end < 0 ? lines : lines.slice(0, end)
   return { value: items.map(({ text }) => scalar(text.slice(2))), rest: end < 0 ? [] : lines.slice(end) }
+}
+
+const isMap = (text: string): boolean => /^[A-Za-z0-9_-]+:(?: |$)/.test(text)
+
+/** The first member of each map stands behind its dash, the others below it. */
+function readListOfMaps(lines: readonly Line[], indent: number): { value: Plain; rest: readonly Line[] } {
+  const items: Plain[] = []
+  let rest = lines
+  for (let line = rest[0]; line?.indent === indent && line.text.startsWith('- '); line = rest[0]) {
+    const item = readMap([{ indent: indent + 2, text: line.text.slice(2) }, ...rest.slice(1)], indent + 2)
+    items.push(item.value)
+    rest = item.rest
+  }
+  return { value: items, rest }
 }
 
 function readMap(lines: readonly Line[], indent: number): { value: Plain; rest: readonly Line[] } {
