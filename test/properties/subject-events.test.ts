@@ -63,9 +63,10 @@ const acme = aTenant('acme', {}, [
 const applied = (list: readonly SubjectEvent[]): Subject => list.reduce(applyEvent, unknown)
 
 /** The subject without the count of changes and the numbering of its holds. */
-function factsOf({ version: _, holds, ...facts }: Subject) {
-  const unnumbered = holds.map(({ n, ...hold }) => hold)
-  return { ...facts, holds: unnumbered.sort((a, b) => (`${a.kind} ${a.case}` < `${b.kind} ${b.case}` ? -1 : 1)) }
+function factsOf(subject: Subject) {
+  const holds = subject.holds.map(hold => ({ ...hold, n: 0 }))
+  holds.sort((a, b) => (`${a.kind} ${a.case}` < `${b.kind} ${b.case}` ? -1 : 1))
+  return { ...subject, version: 0, holds }
 }
 
 /** All that a purge is decided on. */

@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { SqliteLedger } from '../../src/adapters/sqlite-ledger.ts'
+import { SqliteTrailBatches } from '../../src/adapters/sqlite-trail-batches.ts'
 import type { Caller, Reason } from '../../src/domain/caller.ts'
 import type { CaseReference, TenantId } from '../../src/domain/ids.ts'
 import { Denials } from '../../src/guards/denials.ts'
 import { readTrail, type TrailSearch } from '../../src/trail/search.ts'
 import { aTenant } from '../support/a-tenant.ts'
 import { FailingBatches } from '../support/failing-batches.ts'
+import { freshSqlite } from '../support/fresh-sqlite.ts'
 import { ShiftedClock } from '../support/shifted-clock.ts'
-import { callerOf, draftOf, freshBatches, KeptLog, writerOn } from '../support/trail-writing.ts'
+import { callerOf, draftOf, KeptLog, writerOn } from '../support/trail-writing.ts'
 
 const nowMs = Date.UTC(2027, 5, 1)
 const caseOne: Reason = { purpose: undefined, case: 'case-1' as CaseReference }
@@ -15,12 +18,14 @@ const noReason: Reason = { purpose: undefined, case: undefined }
 const dpo = callerOf('omo7777', 'dpo-1', ['dpo'])
 
 async function searched(t: TestContext) {
-  const batches = new FailingBatches(await freshBatches(t))
+  const { thread } = await freshSqlite(t)
+  const batches = new FailingBatches(new SqliteTrailBatches(thread))
   const clock = new ShiftedClock(nowMs)
   const log = new KeptLog()
   const trail = writerOn(t, batches, { clock, log })
   const tenants = new Map(['omo7777', 'jnetot'].map(name => [name as TenantId, aTenant(name)]))
-  const vault = { trail, batches, tenants, denials: new Denials(), clock, log }
+  const ledger = new SqliteLedger(thread)
+  const vault = { trail, batches, tenants, denials: new Denials(), clock, log, ledger }
   const read = (caller: Caller, over: Partial<TrailSearch> = {}) =>
     readTrail(vault, caller, { filter: {}, reason: noReason, limit: 50, ...over })
   return { vault, trail, batches, clock, read }
