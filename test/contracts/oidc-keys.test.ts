@@ -79,7 +79,9 @@ for (const mood of moods) {
   })
 }
 
-test('from the middle of their time on the keys are renewed while nobody waits, and a failure is logged', async () => {
+test('from the middle of their time on the keys are renewed while nobody waits, and a failure is logged', {
+  timeout: 20_000,
+}, async () => {
   await using place = await openOidcPlace()
   assert.ok(await isIn(place, place.token()))
   place.issuer.mood = 'down'

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
+import { type DeniedToken, denialIdOf, tokenLimits } from '../../src/domain/denied-token.ts'
 import { blobKeyOf, wrappedKeyId } from '../../src/domain/document.ts'
 import { type MessageId, parseMessageId } from '../../src/domain/ids.ts'
 import { limits } from '../../src/domain/media.ts'
 import { admit } from '../../src/guards/admit.ts'
 import { forgetAnswers } from '../../src/upkeep/forget-answers.ts'
+import { forgetDenials } from '../../src/upkeep/forget-denials.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
 import { sweepOrphans } from '../../src/upkeep/sweep-orphans.ts'
@@ -91,6 +93,39 @@ test('an answer is forgotten after seven days, and then its key may be used anew
   assert.equal((await depositPaper(vault, other)).replayed, false)
   assert.deepEqual(await findingsOf(vault), [])
 })
+
+test('a denial is forgotten once no token and no vote can need it, and not before; one that was renewed stays', async () => {
+  await using fresh = await freshVault()
+  const { vault, ports, clock } = fresh
+  const [old, renewed] = ['p-1', 'p-2'].map(subject => denialOf(subject, clock.nowMs()))
+  assert.ok(old && renewed)
+  for (const put of [old, renewed]) await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 0, put }])
+  clock.advance(tokenLimits.denialKeptMs - 1_000)
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 0)
+  const put = { ...denialOf('p-2', clock.nowMs()), version: 2 }
+  await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 1, put }])
+  clock.advance(2_000)
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 1)
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 0)
+  const denialsOf = ({ issuer, subject }: DeniedToken) =>
+    ports.ledger.findDenials(tenantId, { issuer, subject, tokenId: 't' })
+  assert.deepEqual([await denialsOf(old), await denialsOf(renewed)], [[], [put]])
+  const sweeps = (await Array.fromAsync(everyEntry(vault))).filter(({ act }) => act === 'caller.sweep')
+  assert.deepEqual(
+    sweeps.map(({ out, det }) => [out, det?.denials]),
+    [
+      ['allow', 1],
+      ['done', 1],
+    ],
+  )
+  assert.deepEqual(await findingsOf(vault), [])
+})
+
+function denialOf(subject: string, deniedAtMs: number): DeniedToken {
+  const issuer = 'https://login.example'
+  const expiresAtMs = deniedAtMs + tokenLimits.denialKeptMs
+  return { id: denialIdOf(issuer, subject), tenant: tenantId, issuer, subject, deniedAtMs, expiresAtMs, version: 1 }
+}
 
 test('an intent that never got an outcome is marked once, also when the year has changed since', async () => {
   await using fresh = await freshVault()
