@@ -18,7 +18,7 @@ import {
 import { TestClock } from '../support/test-clock.ts'
 import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 
-const child = join(import.meta.dirname, 'rewrap-killed-child.ts')
+const child = new URL('./rewrap-killed-child.ts', import.meta.url).pathname
 const dayMs = 24 * 3_600_000
 
 /** @returns the sides of the port calls when it was not killed */

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { suite, test } from 'node:test'
+import type { DocumentId } from '../../src/domain/ids.ts'
+import { epochEndOf } from '../../src/guards/epoch-end.ts'
+import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
+import { advanceEpochs } from '../../src/upkeep/epochs.ts'
+import type { RewrapProgress } from '../../src/upkeep/rewrap.ts'
+import { rotateKey } from '../../src/upkeep/rotate-key.ts'
+import {
+  callerAs,
+  depositPaper,
+  documentOf,
+  findingsOf,
+  newPaper,
+  noisePicture,
+  readPaper,
+  tenantId,
+} from '../support/house-work.ts'
+import { rawGrant } from '../support/raw-grant.ts'
+import { refused } from '../support/refused.ts'
+import { keyOf, rotate, rotationScene, storedOf } from '../support/rotation.ts'
+import { everyEntry } from '../support/trail-lines.ts'
+
+const minuteMs = 60_000
+const dayMs = 24 * 3_600_000
+const never = new AbortController().signal
+const all = { signal: never, retire: true }
+
+suite('an epoch of the key file, from its flip to its end', () => {
+  test('every key is wrapped anew, every paper opens, bodies and rows are untouched, and all of it holds together', async () => {
+    await using at = await rotationScene(5)
+    const { vault } = at
+    const before = await Promise.all(at.ids.map(id => storedOf(vault, id)))
+    const bodies = await Promise.all(before.map(({ blobKey }) => readFile(join(at.folder, 'data/blobs', blobKey))))
+    const { from, to } = await rotate(vault)
+    assert.deepEqual([from, to], ['docs/1', 'docs/2'])
+    const progress: RewrapProgress[] = []
+    await advanceEpochs(vault, tenantId, { ...all, onProgress: one => progress.push(one) })
+    assert.deepEqual(progress.at(-1), { tenant: tenantId, from, to, count: 5, total: 5 })
+    for (const id of at.ids) {
+      assert.equal((await keyOf(vault, id)).epoch, to)
+      assert.deepEqual(await readPaper(vault, id), at.kept)
+    }
+    assert.deepEqual(await Promise.all(at.ids.map(id => storedOf(vault, id))), before)
+    for (const [index, { blobKey }] of before.entries()) {
+      assert.deepEqual(await readFile(join(at.folder, 'data/blobs', blobKey)), bodies[index])
+    }
+    assert.deepEqual(await findingsOf(vault), [])
+  })
+
+  test('after the flip a key of the old epoch is refused, and a new paper is under the new one', async () => {
+    await using at = await rotationScene(1)
+    const { vault, ports } = at
+    const old = await ports.keyring.newDataKey(rawGrant, { fmt: '1', purpose: 'document', tenant: tenantId })
+    await rotate(vault)
+    await advanceEpochs(vault, tenantId, all)
+    const late = { id: `doc/${'0'.repeat(64)}`, tenant: tenantId, document: 'd', createdAtMs: 1, ...old }
+    const { facts } = await refused(ports.wrappedKeys.put(rawGrant, late), 'keys.unavailable')
+    assert.equal(facts.detail, 'epoch.closed')
+    const id = documentOf(await depositPaper(vault, newPaper(await noisePicture(2))))
+    assert.equal((await keyOf(vault, id)).epoch, 'docs/2')
+  })
+
+  test('the key ends after two proofs, each step on record; until then the end is pending for certificates', async () => {
+    await using at = await rotationScene(2)
+    const { vault, clock } = at
+    await continueEpochs(vault, all)
+    await rotate(vault)
+    const states = async () => (await at.epochs()).map(({ epoch, state }) => `${epoch} ${state}`)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 former', 'docs/2 active'])
+    clock.advance(9 * minuteMs)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 former', 'docs/2 active'], 'the first proof is not due')
+    clock.advance(minuteMs)
+    await continueEpochs(vault, all)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 disabled', 'docs/2 active'], 'once all tenants have proved it')
+    assert.deepEqual(await epochEndOf(vault, tenantId, 'docs/1'), { state: 'pending' })
+    clock.advance(dayMs - minuteMs)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 disabled', 'docs/2 active'], 'the second proof is not due')
+    clock.advance(minuteMs)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 ended', 'docs/2 active'])
+    const end = await epochEndOf(vault, tenantId, 'docs/1')
+    assert.ok(end.state === 'retired' && end.fromMs === clock.nowMs())
+    assert.deepEqual(await epochEndOf(vault, tenantId, 'docs/2'), { state: 'pending' })
+    const steps: string[] = []
+    for await (const { act, ten, det } of everyEntry(vault)) {
+      if (act === 'key.retired' && ten === tenantId)
+        steps.push([det?.epoch, det?.step, det?.from].filter(Boolean).map(String).join(' '))
+    }
+    const from = new Date(end.fromMs).toISOString()
+    assert.deepEqual(steps, ['docs/1 proved', 'docs/1 disabled', `docs/1 ended ${from}`])
+    assert.ok(!(await readFile(join(at.folder, 'keys/keyring.json'), 'utf8')).includes('"disabled"'))
+    for (const id of at.ids) assert.deepEqual(await readPaper(vault, id), at.kept)
+    assert.deepEqual(await findingsOf(vault), [])
+    assert.equal(await continueEpochs(vault, all), 0, 'nothing is left to do')
+  })
+
+  test('of two epochs in a row the later one’s end counts for whoever was under both', async () => {
+    await using at = await rotationScene(1)
+    const { vault, clock } = at
+    const settleAll = async () => {
+      for (const ms of [0, 10 * minuteMs, 0, dayMs, 0]) {
+        clock.advance(ms)
+        await continueEpochs(vault, all)
+      }
+    }
+    await continueEpochs(vault, all)
+    for (const _ of [1, 2]) {
+      clock.advance(minuteMs)
+      await rotate(vault)
+      await settleAll()
+    }
+    const [first, second] = await at.epochs()
+    assert.deepEqual([first?.state, second?.state], ['ended', 'ended'])
+    const end = await epochEndOf(vault, tenantId, 'docs/2')
+    assert.ok(end.state === 'retired' && end.fromMs === second?.deadFromMs)
+    assert.deepEqual(await readPaper(vault, at.ids[0] as DocumentId), at.kept)
+    assert.deepEqual(await findingsOf(vault), [])
+  })
+
+  test('a flip needs a second person, and is on record with both', async () => {
+    await using at = await rotationScene(0)
+    const { vault } = at
+    await refused(rotateKey(vault, callerAs('dpo'), {}), 'role.second-person')
+    await refused(rotateKey(vault, callerAs('dpo', 'one'), { second: callerAs('admin', 'one') }), 'role.second-person')
+    await refused(rotateKey(vault, callerAs('reviewer'), { second: callerAs('dpo') }), 'role.not-allowed')
+    await rotate(vault)
+    const found: string[] = []
+    for await (const { act, out, actor, det } of everyEntry(vault)) {
+      if (act === 'key.rotate' && actor?.auth === 'key')
+        found.push(`${out} ${actor.id} ${String(det?.second ?? det?.to ?? '')}`)
+    }
+    assert.deepEqual(found.slice(-2), ['allow officer other', 'done officer docs/2'])
+  })
+})
