@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Picture } from '../support/history-person.ts'
+import { HistoryWorld, type Tally } from '../support/history-world.ts'
+import { noisePicture, normalised } from '../support/house-work.ts'
+import { Seeded } from '../support/seeded.ts'
+import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
+
+/**
+ * Histories of persons at the three platforms, over the real verbs on the embedded backing, judged by a memory of what was
+ * acknowledged and a reckoning of due days of its own. `VAULT_TEST_HISTORIES` says how many; `VAULT_TEST_SEED` replays one world.
+ */
+const everywhere = process.env.VAULT_TEST_REQUIRE === 'all'
+const wanted = Number(process.env.VAULT_TEST_HISTORIES ?? (everywhere ? 10_000 : 600))
+const personsAtOnce = 100
+const rounds = 12
+
+async function picturesOf(count: number): Promise<readonly Picture[]> {
+  await using folder = await newVaultFolder()
+  await using open = await openWrapped(folder.config)
+  const made: Picture[] = []
+  for (let n = 0; n < count; n++) {
+    const sent = await noisePicture(n, 6)
+    made.push({ sent, kept: await normalised(open.vault, sent) })
+  }
+  return made
+}
+
+test(`in ${wanted} histories no paper is lost, none is destroyed early or while held, and none that is due is forgotten`, async t => {
+  const pictures = await picturesOf(24)
+  const { seed: first } = new Seeded()
+  const tally: Tally = { histories: 0, steps: 0, destroyed: 0, crashes: 0, rotations: 0, untrusted: 0, races: 0 }
+  for (let seed = first; tally.histories < wanted; seed++) {
+    const count = Math.min(personsAtOnce, wanted - tally.histories)
+    await using world = await HistoryWorld.begin(new Seeded(seed), count, pictures, tally)
+    try {
+      for (let round = 0; round < rounds; round++) await world.round()
+      await world.end()
+    } catch (error) {
+      const replay = `VAULT_TEST_SEED=${seed} VAULT_TEST_HISTORIES=${count} npm test histories`
+      throw new Error(`${replay}\n${world.told.join('; ')}\n${String(error)}`, { cause: error })
+    }
+    tally.histories += count
+  }
+  t.diagnostic(`seed ${first}: ${JSON.stringify(tally)}`)
+  assert.ok(tally.destroyed > 0 && tally.crashes > 0 && tally.rotations > 0 && tally.untrusted > 0 && tally.races > 0)
+})

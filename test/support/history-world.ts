@@ -1,0 +1,260 @@
+import { VaultError } from '../../src/domain/errors.ts'
+import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
+import { purgeLimits } from '../../src/domain/purge-run.ts'
+import type { Vault } from '../../src/guards/vault.ts'
+import { answerDeletions } from '../../src/retention/answer-deletions.ts'
+import { approvePurge } from '../../src/retention/approve-purge.ts'
+import { confirmClock } from '../../src/retention/confirm-clock.ts'
+import { executePurge } from '../../src/retention/execute-purge.ts'
+import { planPurge } from '../../src/retention/plan-purge.ts'
+import { purgeCaller } from '../../src/retention/purge-caller.ts'
+import { requestPurge } from '../../src/retention/request-purge.ts'
+import { advanceEpochs } from '../../src/upkeep/epochs.ts'
+import { rotateKey } from '../../src/upkeep/rotate-key.ts'
+import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
+import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
+import { type AtCall, failureOf, watchPorts } from './failing-ports.ts'
+import { HistoryPerson, historyTenants, type Picture } from './history-person.ts'
+import { callerAs, findingsOf } from './house-work.ts'
+import type { Seeded } from './seeded.ts'
+import { SteppedClock } from './stepped-clock.ts'
+import { newVaultFolder, openWrapped, type VaultFolder, type WrappedVault } from './vault-folder.ts'
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+const noSignal = new AbortController().signal
+const bornMs = Date.UTC(2027, 0, 31, 12)
+
+/** What happened in a run of histories, for the report. */
+export interface Tally {
+  histories: number
+  steps: number
+  destroyed: number
+  crashes: number
+  rotations: number
+  untrusted: number
+  races: number
+}
+
+/** One embedded vault, many persons side by side in it, and what happens to all of them: purges, crashes, clocks, new keys. */
+export class HistoryWorld implements AsyncDisposable {
+  readonly #folder: VaultFolder
+  readonly #clock = new SteppedClock(bornMs + 30 * dayMs)
+  readonly #chance: Seeded
+  readonly #persons: readonly HistoryPerson[]
+  readonly #tally: Tally
+  #open: WrappedVault
+  #at: AtCall = () => undefined
+  /** In the words of the replay. */
+  readonly told: string[] = []
+
+  private constructor(folder: VaultFolder, chance: Seeded, persons: readonly HistoryPerson[], tally: Tally) {
+    this.#folder = folder
+    this.#chance = chance
+    this.#persons = persons
+    this.#tally = tally
+    this.#open = undefined as unknown as WrappedVault
+  }
+
+  static async begin(chance: Seeded, count: number, pictures: readonly Picture[], tally: Tally): Promise<HistoryWorld> {
+    const persons = Array.from({ length: count }, (_, n) => {
+      const tenant = historyTenants[n % historyTenants.length] as TenantId
+      return new HistoryPerson(tenant, `person-${n}`, chance, pictures, bornMs)
+    })
+    const world = new HistoryWorld(await newVaultFolder(), chance, persons, tally)
+    await world.#reopen()
+    await Promise.all(persons.map(person => person.begin(world.vault)))
+    // The first plan of a tenant is what its clock is trusted from.
+    for (const tenant of historyTenants) await world.#purge(tenant)
+    return world
+  }
+
+  get vault(): Vault {
+    return this.#open.vault
+  }
+
+  /** Everybody takes one step at the same time; something else may happen meanwhile. */
+  async round(): Promise<void> {
+    const dice = this.#chance.below(10)
+    if (dice < 3) await this.#crashingRound()
+    else if (dice < 6) await this.#racingRound()
+    else await this.#steps()
+    if (this.#chance.below(6) === 0) await this.#rotate()
+    await this.#answers()
+    this.#moveClock()
+    await this.#epochs()
+    await this.#purgeAll()
+  }
+
+  /** Time passes until everything that can be due is, and then the file is judged as a whole. */
+  async end(): Promise<void> {
+    await this.#answers()
+    this.#clock.step(2 * dayMs)
+    await this.#purgeAll()
+    for (const person of this.#persons) {
+      for (const paper of person.memory.papers) await person.read(this.vault, paper)
+    }
+    await this.#sweep()
+    const findings = await findingsOf(this.vault)
+    if (findings.length > 0) throw new Error(`check found: ${JSON.stringify(findings.slice(0, 5))}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#open[Symbol.asyncDispose]()
+    await this.#folder[Symbol.asyncDispose]()
+  }
+
+  async #steps(): Promise<void> {
+    const nowMs = this.#clock.nowMs()
+    this.#tally.steps += this.#persons.length
+    await Promise.all(this.#persons.map(person => person.step(this.vault, nowMs)))
+  }
+
+  /** Purges run while everybody takes a step: whoever wins, what is gone was due before or after that step. */
+  async #racingRound(): Promise<void> {
+    this.told.push('race')
+    this.#tally.races++
+    await Promise.all([this.#steps(), ...historyTenants.map(tenant => this.#purgeUnlessUntrusted(tenant))])
+  }
+
+  /** From some call of a port on nothing answers any more; then the vault is opened again from what is on disk. */
+  async #crashingRound(): Promise<void> {
+    const last = this.#chance.below(40 * this.#persons.length)
+    this.told.push(`crash at call ${last}`)
+    this.#tally.crashes++
+    let count = 0
+    this.#at = ({ port }) => {
+      if (++count <= last) return
+      this.#clock.isInHurry = true
+      throw failureOf(port)
+    }
+    await Promise.allSettled([
+      this.#steps(),
+      ...historyTenants.map(tenant => this.#purgeUnlessUntrusted(tenant)),
+      this.#epochs(),
+    ])
+    await this.#reopen()
+  }
+
+  async #reopen(): Promise<void> {
+    if (this.#open) await this.#open[Symbol.asyncDispose]()
+    this.#at = () => undefined
+    this.#clock.isInHurry = false
+    this.#open = await openWrapped(this.#folder.config, {
+      clock: this.#clock,
+      wrap: ports => watchPorts(ports, call => this.#at(call)),
+    })
+  }
+
+  /** Whoever waits asks again until they have an answer; what a crash left of an upload ends in three minutes. */
+  async #answers(): Promise<void> {
+    for (let tries = 0; tries < 10 && this.#persons.some(({ isWaiting }) => isWaiting); tries++) {
+      await Promise.all(this.#persons.map(person => person.retry(this.vault)))
+      if (!this.#persons.some(({ isWaiting }) => isWaiting)) break
+      this.#clock.step(4 * 60_000)
+      await this.#sweep()
+    }
+    const waiting = this.#persons.find(({ isWaiting }) => isWaiting)
+    if (waiting) throw new Error(`no answer for ${waiting.told.at(-1)}`)
+  }
+
+  async #sweep(): Promise<void> {
+    for (const tenant of historyTenants) await sweepDeposits(this.vault, tenant, noSignal)
+  }
+
+  #moveClock(): void {
+    const dice = this.#chance.below(20)
+    const ms =
+      dice === 0
+        ? -3 * dayMs
+        : dice === 1
+          ? 10 * 365 * dayMs
+          : dice < 8
+            ? this.#chance.below(300) * hourMs
+            : dice < 14
+              ? 30 * dayMs
+              : (150 + this.#chance.below(700)) * dayMs
+    this.told.push(`clock ${Math.round(ms / hourMs)} h`)
+    this.#clock.step(ms)
+  }
+
+  async #rotate(): Promise<void> {
+    const tenant = historyTenants[this.#chance.below(historyTenants.length)] as TenantId
+    try {
+      await rotateKey(this.vault, callerAs('admin', 'admin', tenant), { second: callerAs('dpo', 'dpo', tenant) })
+      this.told.push('rotate')
+      this.#tally.rotations++
+    } catch (error) {
+      if (!(error instanceof VaultError) || error.code !== 'keys.rotating') throw error
+    }
+  }
+
+  async #epochs(): Promise<void> {
+    for (const tenant of historyTenants) await advanceEpochs(this.vault, tenant, { signal: noSignal, retire: true })
+  }
+
+  /** After a quiet purge exactly what had to be destroyed is, and everything else is there. */
+  async #purgeAll(): Promise<void> {
+    for (const tenant of historyTenants) await this.#purgeOrConfirm(tenant)
+    const nowMs = this.#clock.nowMs()
+    await Promise.all(this.#persons.map(person => this.#judge(person, nowMs)))
+    await new GrantSweep().run(this.vault, noSignal)
+  }
+
+  async #judge(person: HistoryPerson, nowMs: number): Promise<void> {
+    const gone = new Set<DocumentId>()
+    for (const { id } of person.memory.papers) {
+      const row = await this.#open.ports.ledger.findDocument(person.tenant, id)
+      const state = row?.state ?? 'missing'
+      if (state === 'purged') gone.add(id)
+      if (state === 'purged' && !person.mayBeGone(id, nowMs)) throw new Error(`${id} was destroyed early or while held`)
+      if (state === 'stored' && person.mustBeGone(id, nowMs)) throw new Error(`${id} was forgotten: it is due`)
+      if (state !== 'purged' && state !== 'stored') throw new Error(`${id} is ${state} after a purge`)
+    }
+    this.#tally.destroyed += gone.size
+    person.settle(gone)
+  }
+
+  async #purgeUnlessUntrusted(tenant: TenantId): Promise<void> {
+    try {
+      await this.#purge(tenant)
+    } catch (error) {
+      if (!(error instanceof VaultError)) throw error
+    }
+  }
+
+  /** A clock that moved too far destroys nothing until two people say that it is right. */
+  async #purgeOrConfirm(tenant: TenantId): Promise<void> {
+    const state = await this.#open.ports.ledger.findRetentionState(tenant)
+    const movedMs = this.#clock.nowMs() - (state?.trustedMs ?? 0)
+    const confirmedMs = this.#clock.nowMs() - (state?.confirmedMs ?? Number.NEGATIVE_INFINITY)
+    const trusted = (movedMs >= 0 && movedMs <= purgeLimits.clockLeapMs) || (confirmedMs >= 0 && confirmedMs <= dayMs)
+    try {
+      await this.#purge(tenant)
+      if (!trusted) throw new Error(`a clock ${movedMs} ms away was trusted`)
+    } catch (error) {
+      if (trusted || !(error instanceof VaultError) || error.code !== 'purge.clock') throw error
+      this.#tally.untrusted++
+      const [dpo, second] = ['dpo', 'dpo-2'].map(id => callerAs('dpo', id, tenant))
+      if (!dpo || !second) throw new Error('nobody')
+      await confirmClock(this.vault, dpo, { second })
+      await this.#purge(tenant)
+    }
+  }
+
+  async #purge(tenant: TenantId): Promise<void> {
+    const caller = purgeCaller(this.vault, tenant)
+    for (const open of await this.#open.ports.ledger.openRuns(tenant)) {
+      if (open.state === 'executing') await executePurge(this.vault, caller, { run: open.id, signal: noSignal })
+    }
+    await answerDeletions(this.vault, tenant, noSignal)
+    const run = await planPurge(this.vault, caller, { signal: noSignal })
+    if (!run) return
+    const { planHash } = run
+    const { purge } = this.vault.tenants.get(tenant) ?? {}
+    if (purge?.approval) await approvePurge(this.vault, callerAs('dpo', 'dpo', tenant), { run: run.id, planHash })
+    const idempotency = { scope: 'POST /v1/purge-runs', key: run.id }
+    await requestPurge(this.vault, caller, { planHash, idempotency })
+    await executePurge(this.vault, caller, { run: run.id, signal: noSignal })
+  }
+}
