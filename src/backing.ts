@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import type { BackupFacts, BackupProgress } from './adapters/embedded-backup.ts'
 import type { Config, EmbeddedConfig, ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
 import type { Finding } from './domain/finding.ts'
@@ -210,6 +211,21 @@ export async function* inspectBacking(config: Config): AsyncGenerator<Finding, v
   const { dataDir, keysDir } = config
   const { inspectFolders } = await import('./adapters/embedded-inspection.ts')
   yield* inspectFolders({ dataDir, keysDir })
+}
+
+/**
+ * Copies an embedded vault, running or not.
+ * @throws {VaultError} config.invalid - production, whose stores have backups of their own; or the target is not empty
+ * @throws {VaultError} ledger.unavailable, storage.full - as `backUpFolders`
+ */
+export async function backUpBacking(config: Config, to: string, onProgress: BackupProgress): Promise<BackupFacts> {
+  if (config.backing === 'production') {
+    const message = 'is production, whose stores are backed up by their own means: infra/runbooks/backup-and-restore.md'
+    throw new VaultError('config.invalid', { problems: [{ field: 'VAULT_BACKING', message }] })
+  }
+  const { dataDir, keysDir } = config
+  const { backUpFolders } = await import('./adapters/embedded-backup.ts')
+  return backUpFolders({ dataDir, keysDir, to }, onProgress)
 }
 
 /**
