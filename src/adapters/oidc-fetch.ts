@@ -27,11 +27,11 @@ export async function fetchKeySet(url: URL, signal: AbortSignal): Promise<Public
 }
 
 /** undefined as soon as there is more than a key set needs; the rest is not read. */
-async function boundedBody(response: Response): Promise<Uint8Array | undefined> {
+async function boundedBody({ body }: Response): Promise<Uint8Array | undefined> {
+  if (!body) return undefined
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const part of response.body ?? []) {
-    const chunk: Uint8Array = part
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
     length += chunk.length
     if (length > maxBytes) return undefined
     chunks.push(chunk)

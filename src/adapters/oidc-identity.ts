@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts'
 import { type Login, loginOf, type VerifiedClaims } from './oidc-claims.ts'
 import { fetchKeySet } from './oidc-fetch.ts'
 import type { OidcIssuer } from './oidc-file.ts'
-import { FetchedKeys, GivenKeys, type OidcKeys } from './oidc-keys.ts'
+import { FetchedKeys, givenKeys, type OidcKeys } from './oidc-keys.ts'
 import { readUnverifiedToken, type UnverifiedToken } from './oidc-token.ts'
 
 export interface OidcIdentityOptions {
@@ -97,7 +97,7 @@ export class OidcIdentity implements Identity, AsyncDisposable {
   }
 
   #keysOf({ keys }: OidcIssuer): OidcKeys {
-    if ('set' in keys) return new GivenKeys(keys.set)
+    if ('set' in keys) return givenKeys(keys.set)
     const { clock, log, fetchWithinMs = 2_000 } = this.#options
     const fetchOnce = () =>
       fetchKeySet(keys.url, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(fetchWithinMs)]))

@@ -10,7 +10,7 @@ export interface WantedKey {
   readonly keyId: string | undefined
 }
 
-/** The keys of one issuer. */
+/** The keys of one issuer, given or fetched. */
 export interface OidcKeys {
   /**
    * @returns undefined when the issuer has no such key, or more than one
@@ -22,16 +22,9 @@ export interface OidcKeys {
 type Find = ReturnType<typeof createLocalJWKSet>
 
 /** Keys that the operator wrote down. */
-export class GivenKeys implements OidcKeys {
-  readonly #find: Find
-
-  constructor(set: PublicKeySet) {
-    this.#find = createLocalJWKSet(set as JSONWebKeySet)
-  }
-
-  find(wanted: WantedKey): Promise<CryptoKey | undefined> {
-    return keyIn(this.#find, wanted)
-  }
+export function givenKeys(set: PublicKeySet): OidcKeys {
+  const find = createLocalJWKSet(set as JSONWebKeySet)
+  return { find: wanted => keyIn(find, wanted) }
 }
 
 /** How long a fetched set counts, and how soon it may be asked for again: after an answer, and after none. */
@@ -42,7 +35,7 @@ export const keySetTimes = { keptMs: 300_000, cooldownMs: 30_000, retryMs: 5_000
  * that time on, and at once for a key that is not among them, but never more often than the times above: strangers' tokens
  * must not make the vault knock at the issuer's door.
  */
-export class FetchedKeys implements OidcKeys {
+export class FetchedKeys {
   readonly #fetch: () => Promise<PublicKeySet>
   readonly #clock: Pick<Clock, 'nowMs'>
   readonly #log: Pick<Log, 'warn'>
