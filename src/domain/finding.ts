@@ -7,6 +7,8 @@ export const findingCodes = {
   'document.lost': 'the trail says it was stored and never destroyed, and there is no row',
   'subject.missing': 'a document names a person who has no row',
   'subject.malformed': 'the row of a person says what no row may say',
+  'subject.overlooked':
+    'a paper of a closed account that no hold keeps, and that the purge would not look at on its day',
   'key.missing': 'a kept document has no wrapped key: it cannot be opened',
   'key.differs': 'the wrapped key of a document names another document or tenant, or is not the one it was stored with',
   'key.orphan': 'a wrapped key that no row names',
@@ -29,6 +31,7 @@ export const findingCodes = {
   'answer.stray': 'a kept answer names a document that is not there',
   'answer.stale': 'an answer stayed open after its attempt to store had ended',
   'grant.open': 'an intent older than a day without an outcome',
+  'store.restored': 'a store is older than what was destroyed: nothing is served before `restore-check` was run',
   'trail.broken': 'a log of the trail does not verify',
   'file.missing': 'a file of the vault is not there',
   'file.corrupt': 'a database file is damaged',

@@ -111,7 +111,9 @@ function leftover(like: StoredDocument, chance: Seeded, state: 'depositing' | 'a
 function insertDocument(site: DamageSite, row: Record<string, unknown>, dueMs: unknown): void {
   const { tenant, id, subject, state, uploadMac, blobKey, version } = row
   site.ledger
-    .prepare('INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    .prepare(
+      'INSERT INTO document (tenant, id, subject, state, upload_mac, blob_key, due_ms, version, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    )
     .run(
       String(tenant),
       String(id),
@@ -204,7 +206,7 @@ export const damagesToOthers: Readonly<Record<string, Damage>> = {
     const [tenant, id] = [`gone-${chance.hex(6)}`, chance.uuid()]
     const row = { ...site.body('subject', subject), tenant, id }
     site.ledger
-      .prepare('INSERT INTO subject VALUES (?, ?, ?, ?, ?)')
+      .prepare('INSERT INTO subject (tenant, id, reference, version, body) VALUES (?, ?, ?, ?, ?)')
       .run(
         tenant,
         id,
