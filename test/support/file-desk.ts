@@ -36,9 +36,9 @@ export interface FileDesk extends AsyncDisposable {
 /** A vault of its own, seen by the people of one tenant. */
 export async function openFileDesk(
   tenant: TenantName,
-  options: Pick<TestVaultOptions, 'wrapPorts' | 'metricsPort'> = {},
+  { startMs = Date.now(), ...options }: Pick<TestVaultOptions, 'wrapPorts' | 'metricsPort'> & { startMs?: number } = {},
 ): Promise<FileDesk> {
-  const clock = new ManualClock(Date.now())
+  const clock = new ManualClock(startMs)
   let below: Ports | undefined
   const opened = await openVault({
     ...options,
