@@ -7,6 +7,7 @@ import { type DocumentView, isVisible, viewDocument } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
+import { isDue } from './due.ts'
 
 /**
  * What the vault knows of a document, its content apart: also when it may be destroyed, on which basis, and what holds it. Of one that was destroyed the tombstone is told, with state `purged`.
@@ -25,18 +26,20 @@ export async function describeDocument(
     vault.ledger.findReviewOf(tenant.id, id),
   ])
   const document = isVisible(found) ? found : undefined
+  const subject = document && (await vault.ledger.findSubjectById(tenant.id, document.subject))
+  const nowMs = vault.clock.nowMs()
   await observe(vault, caller, {
     action: 'document.describe',
     resource: {
       known: document !== undefined,
       unknownCode: 'document.unknown',
       own: document !== undefined && document.state !== 'purged' && document.depositedBy === caller.id,
-      assigned: isAssigned(review, caller.id, vault.clock.nowMs()),
+      assigned: isAssigned(review, caller.id, nowMs),
+      due: document !== undefined && isDue(tenant, subject, document, nowMs),
     },
     document: id,
     ...(document ? { subject: document.subject } : {}),
   })
   if (!document) throw new VaultError('document.unknown')
-  const subject = await vault.ledger.findSubjectById(tenant.id, document.subject)
   return viewDocument(document, subject, review, onlookerOf(tenant, caller))
 }

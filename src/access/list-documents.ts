@@ -8,6 +8,7 @@ import { type DocumentView, isVisible, viewDocument } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
+import { isDue } from './due.ts'
 
 export interface DocumentPage {
   readonly items: readonly DocumentView[]
@@ -16,7 +17,8 @@ export interface DocumentPage {
 }
 
 /**
- * The papers of one subject, ascending by id, which is the order of arrival. A caller who may see only their own gets those.
+ * The papers of one subject, ascending by id, which is the order of arrival. A caller who may see only their own, or only what is due,
+ * gets those.
  *
  * @throws {VaultError} subject.unknown - this tenant has no such subject
  * @throws {VaultError} role.* - refused, on record
@@ -31,14 +33,20 @@ export async function listDocuments(
   const page = { limit: input.limit + 1, ...(input.after === undefined ? {} : { after: input.after }) }
   const found = subject ? await vault.ledger.listDocuments(tenant.id, subject.id, page) : []
   const own = subject?.openedBy === caller.id || found.some(document => isOwn(document, caller))
+  const nowMs = vault.clock.nowMs()
+  const due = found.some(document => isDue(tenant, subject, document, nowMs))
   const { scope } = await observe(vault, caller, {
     action: 'document.list',
-    resource: { known: subject !== undefined, unknownCode: 'subject.unknown', own },
+    resource: { known: subject !== undefined, unknownCode: 'subject.unknown', own, due },
     ...(subject ? { subject: subject.id } : {}),
   })
   if (!subject) throw new VaultError('subject.unknown')
   const listed = found.slice(0, input.limit)
-  const shown = listed.filter(isVisible).filter(document => isInScope(document, caller, scope))
+  const shown = listed
+    .filter(isVisible)
+    .filter(document =>
+      scope === 'due' ? isDue(tenant, subject, document, nowMs) : isInScope(document, caller, scope),
+    )
   const reviews = await Promise.all(shown.map(document => vault.ledger.findReviewOf(tenant.id, document.id)))
   const last = found.length > input.limit ? listed.at(-1) : undefined
   const onlooker = onlookerOf(tenant, caller)

@@ -59,6 +59,7 @@ export async function recordEvent(vault: Vault, caller: Caller, input: EventInpu
     action: 'subject.event',
     resource: { known: true },
     ...(before ? { subject: before.id } : {}),
+    ...(isHoldEvent(event) ? { reason: { purpose: undefined, case: event.case } } : {}),
     detail: { event: event.type },
     // A repeated request is judged by its first answer, not by what is known since.
     refuse: () => (earlier ? undefined : refuseEvent(tenant, before, event, vault.clock.nowMs())),

@@ -116,6 +116,7 @@ test('a repeated event is answered as before, also when it could not be true any
 test('a dispute begins and ends a hold, in whatever order the two arrive', async () => {
   const opened = await desk.tell('quarrel', 'dispute.opened', { at: daysAgo(5), ref: 'D-7' })
   const { id } = await desk.subject('quarrel')
+  assert.equal((await lastEntry())?.case, 'D-7', 'whoever may read the entries of a case finds it')
   assert.deepEqual(opened.json.holds, [{ id: `${id}.1`, kind: 'dispute' }])
   assert.deepEqual((await desk.tell('quarrel', 'dispute.resolved', { at: daysAgo(2), ref: 'D-7' })).json.holds, [])
   assert.deepEqual((await desk.tell('quarrel', 'withdrawal.settled', { at: daysAgo(2), ref: 'W-1' })).json.holds, [])

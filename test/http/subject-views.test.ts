@@ -125,6 +125,26 @@ for (const role of ['support', 'legal', 'purge', 'admin'] as const) {
   })
 }
 
+test('the role of the purge is told of what is due, and of nothing else', async () => {
+  const [first, second] = [await desk.upload('p-6'), await desk.upload('p-6')]
+  const { clock } = desk
+  await desk.tell('p-6', 'closed', { at: new Date(clock.nowMs() - 3_000 * dayMs).toISOString() })
+  const list = async () => (await desk.ask('purge', 'GET', '/v1/subjects/p-6/documents')).json.items
+  const hold = await desk.post('legal', '/v1/holds', { subject: 'p-6', kind: 'dispute', case: 'D-6', document: first })
+  assert.deepEqual(
+    (await list()).map(({ id }: { id: string }) => id),
+    [second],
+  )
+  assert.equal((await desk.ask('purge', 'GET', `/v1/documents/${first}`)).json.code, 'role.not-allowed')
+  assert.equal((await desk.ask('purge', 'GET', `/v1/documents/${second}`)).status, 200)
+  await desk.post('legal', `/v1/holds/${hold.json.id}/release`, undefined, desk.beside('dpo'))
+  assert.equal((await list()).length, 2)
+  clock.advance(1_000)
+  await desk.tell('p-6', 'reopened')
+  const none = await desk.ask('purge', 'GET', '/v1/subjects/p-6/documents')
+  assert.deepEqual([none.status, none.json.code], [403, 'role.not-allowed'])
+})
+
 test('a paper says when it may be destroyed, on which basis, what holds it, and why in words', async () => {
   const { json } = await desk.ask('auditor', 'GET', `/v1/documents/${paper}`)
   const { closedAtMs } = await desk.subject('p-1')
