@@ -59,17 +59,20 @@ export interface HttpRequest {
   readonly path: string
   readonly key: string
   readonly secondKey?: string | undefined
+  /** Of requests that create something. */
+  readonly idempotencyKey?: string
   readonly body?: unknown
 }
 
 /** Asks the running vault. @returns status and JSON of its answer */
 export async function askRunning(
   url: string,
-  { method, path, key, secondKey, body }: HttpRequest,
+  { method, path, key, secondKey, idempotencyKey, body }: HttpRequest,
 ): Promise<{ readonly status: number; readonly json: unknown }> {
   const headers = {
     Authorization: `Bearer ${key}`,
     ...(secondKey === undefined ? {} : { 'Vault-Second-Authorization': `Bearer ${secondKey}` }),
+    ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
     ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
   }
   try {
