@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { inspect } from 'node:util'
 import { keySetTimes } from '../../src/adapters/oidc-keys.ts'
 import { type IssuerMood, newSigningKey } from '../support/local-issuer.ts'
 import { type OidcPlace, openOidcPlace } from '../support/oidc-place.ts'
+import { ownCertificate } from '../support/own-certificate.ts'
 import { refused } from '../support/refused.ts'
 
 const { keptMs, cooldownMs, retryMs } = keySetTimes
@@ -99,6 +102,19 @@ test('from the middle of their time on the keys are renewed while nobody waits, 
   while (place.issuer.asked < 3) await new Promise(setImmediate)
   place.clock.advance(keptMs / 2)
   assert.ok(await isIn(place, place.token()), 'renewed: the first answer would be over by now')
+})
+
+test('an issuer whose certificate nobody vouches for is not believed, and one that somebody vouches for is', async t => {
+  const tls = ownCertificate()
+  await using place = await openOidcPlace({}, tls)
+  const error = await refused(place.identity.identify(place.token(), 'r'), 'issuer.unavailable')
+  assert.match(inspect(error.cause), /SELF_SIGNED_CERT/)
+  assert.equal(place.issuer.asked, 0)
+  const known = getCACertificates('default')
+  t.after(() => setDefaultCACertificates(known))
+  setDefaultCACertificates([...known, tls.cert])
+  place.clock.advance(retryMs)
+  assert.ok(await isIn(place, place.token()))
 })
 
 test('a clock that is set back keeps no key for longer', async () => {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, randomUUID, sign as signBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { JWK } from 'jose'
 
@@ -41,15 +42,20 @@ export interface LocalIssuer extends AsyncDisposable {
 
 export const audience = 'kyc-vault'
 
-export async function openIssuer(nowMs: () => number = Date.now): Promise<LocalIssuer> {
-  const server = createServer((_req, res) => {
+/** @param tls its key and certificate; plain HTTP without */
+export async function openIssuer(
+  nowMs: () => number = Date.now,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<LocalIssuer> {
+  const serve: RequestListener = (_req, res) => {
     issuer.asked++
     answer(issuer, res)
-  })
+  }
+  const server = tls ? createTlsServer(tls, serve) : createServer(serve)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  const url = `http://127.0.0.1:${port}/realm`
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}/realm`
   const issuer: LocalIssuer = {
     url,
     keysUrl: `${url}/keys`,

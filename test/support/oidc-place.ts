@@ -50,11 +50,14 @@ export interface OidcPlace extends AsyncDisposable {
   deny(of: { readonly subject: string; readonly tokenId?: string; readonly tenant?: string }): Promise<void>
 }
 
-export async function openOidcPlace(over: object | ((issuer: LocalIssuer) => object) = {}): Promise<OidcPlace> {
+export async function openOidcPlace(
+  over: object | ((issuer: LocalIssuer) => object) = {},
+  tls?: Parameters<typeof openIssuer>[1],
+): Promise<OidcPlace> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder())
   const clock = new ManualClock(Date.now())
-  const issuer = stack.use(await openIssuer(() => clock.nowMs()))
+  const issuer = stack.use(await openIssuer(() => clock.nowMs(), tls))
   const ledger = new SqliteLedger(stack.use(await openSqlite(join(folder.path, 'data'))))
   const path = join(folder.path, 'oidc.json')
   const entry = issuerEntry(issuer, typeof over === 'function' ? over(issuer) : over)
