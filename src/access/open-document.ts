@@ -9,6 +9,7 @@ import { isAssigned } from '../domain/review.ts'
 import { isVisible } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { type Beside, besideIn } from '../guards/beside.ts'
+import { keyringForRanges } from '../guards/open-keys.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import { type Opening, unseal } from '../guards/unseal.ts'
 import type { Placed, Vault } from '../guards/vault.ts'
@@ -97,7 +98,7 @@ export async function openDocument(vault: Vault, caller: Caller, input: OpenInpu
   }).catch(error => freeAndThrow(ciphertext, error))
   try {
     if (!stored || !range) throw new VaultError('document.purged')
-    return await deliver(vault, grant, tenant.id, input, stored, range, ciphertext)
+    return await deliver(vault, caller, grant, tenant.id, input, stored, range, ciphertext)
   } catch (error) {
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     return await freeAndThrow(ciphertext, error)
@@ -111,6 +112,7 @@ async function freeAndThrow(ciphertext: Ciphertext | undefined, error: unknown):
 
 async function deliver(
   vault: Vault,
+  caller: Caller,
   grant: Grant<Opening>,
   tenant: TenantId,
   input: OpenInput,
@@ -128,8 +130,9 @@ async function deliver(
   }
   // The expected context: the credential's tenant, the path's document, the row's subject.
   const context = documentContext({ tenant, subject: current.subject, document: input.id })
-  const opened =
-    ciphertext && (await unseal(vault, grant, { document: current, edks, context, body: await ciphertext.body }))
+  const keyring = range.partial ? keyringForRanges(vault, caller) : vault.keyring
+  const sealed = ciphertext && { document: current, edks, context, body: await ciphertext.body }
+  const opened = sealed && (await unseal({ keyring }, grant, sealed))
   let why: ErrorCode | 'client-gone' = 'client-gone'
   async function* bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     try {

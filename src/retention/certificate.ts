@@ -2,10 +2,9 @@ import type { PurgingDocument } from '../domain/document.ts'
 import type { Detail } from '../domain/entry.ts'
 import { dayIn } from '../domain/retention.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import { openKeyKeptMs } from '../guards/open-keys.ts'
 
 const dayMs = 86_400_000
-/** An unwrapped key may stay this long in the memory of an instance that was reading. */
-const keyCacheMs = 60_000
 
 /**
  * What a certificate of destruction says, as the detail of its entry: when the paper opens nowhere in the live system (`live`),
@@ -24,7 +23,7 @@ export function certificateOf(
     dueOn: purge.dueOn ?? dayIn(purgingSinceMs, tenant.zone),
     policyVersion: purge.policyVersion ?? policyVersion,
     epoch: purge.epoch ?? 'unknown',
-    live: new Date(nowMs + keyCacheMs).toISOString(),
+    live: new Date(nowMs + openKeyKeptMs).toISOString(),
     backupsBy: new Date(nowMs + tenant.purge.keyBackupDays * dayMs).toISOString(),
     ...(purge.run === undefined ? {} : { run: purge.run }),
   }

@@ -1,7 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import type { PurgedDocument } from '../domain/document.ts'
 import { type Entry, parseEntry } from '../domain/entry.ts'
-import { endOf } from '../domain/epoch.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
 import type { Action } from '../domain/permission.ts'
@@ -9,6 +8,7 @@ import { type CertificateView, viewEpoch, viewHorizon } from '../domain/purge-vi
 import { isVisible } from '../domain/view.ts'
 import { observe } from '../guards/admit.ts'
 import { entriesOf } from '../guards/entry-bundle.ts'
+import { epochEndOf } from '../guards/epoch-end.ts'
 import { leafHash } from '../guards/merkle.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
@@ -43,7 +43,7 @@ export async function readCertificate(
   if (document.state !== 'purged') throw new VaultError('document.not-destroyed')
   const { entry, leaf } = await entryOf(vault, document)
   const epoch = textIn(entry, 'epoch')
-  const end = endOf(await vault.ledger.findEpoch(tenant.id, epoch))
+  const end = await epochEndOf(vault, tenant.id, epoch)
   return viewOf(
     document,
     entry,
