@@ -128,7 +128,9 @@ async function openBucket(
 ): Promise<Blobs> {
   // Wrapping keys anew touches no body; whoever only reads looks at all of them.
   if (roles.length > 0 && roles.every(role => role === 'keys')) return withheld('blobs')
-  return stack.use(await openS3Blobs({ ...placeOf(s3), bucket: s3.bucket, prefix: s3.prefix }))
+  return stack.use(
+    await openS3Blobs({ ...placeOf(s3), bucket: s3.bucket, prefix: s3.prefix, puts: roles.includes('intake') }),
+  )
 }
 
 /** Credentials are found as the AWS SDK finds them: a role of the machine or the process, never a setting of the vault. */

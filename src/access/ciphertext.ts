@@ -1,5 +1,5 @@
 import type { StoredDocument } from '../domain/document.ts'
-import { type ReadAhead, readAhead } from '../guards/read-ahead.ts'
+import { bodyRangeOf, type ReadAhead, readAhead } from '../guards/read-ahead.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { ByteRange } from './byte-range.ts'
 
@@ -16,7 +16,7 @@ export function fetchCiphertext(
   { start, end }: ByteRange,
   signal: AbortSignal,
 ): Ciphertext {
-  const opening = blobs.open(document.blobKey)
+  const opening = blobs.open(document.blobKey, bodyRangeOf(document, start, end))
   const body = opening.then(blob => readAhead(blob, document, start, end, signal))
   // A refusal may come first: then nobody asks for the body, and its failure is nobody's.
   body.catch(() => undefined)

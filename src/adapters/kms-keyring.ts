@@ -30,8 +30,8 @@ export interface KmsKeyringOptions extends KmsPlace {
 }
 
 const maxMacBytes = 4_096
-/** How long a data key that was made and opened speaks for the next one. */
-const readyForMs = 5_000
+/** How long a data key that was made and opened speaks for the next one: an outage shows in `/readyz` within 3 s. */
+const readyForMs = 1_000
 const probe: KeyContext = { fmt: '1', purpose: 'document' }
 
 /**
@@ -135,7 +135,7 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
   }
 
   /**
-   * Makes a data key and opens it, or what of the two it may, or trusts one that was a few seconds ago; any failure since then
+   * Makes a data key and opens it, or what of the two it may, or trusts one that was a moment ago; any failure since then
    * ends that trust. One that may only open has nothing to try it on, so it asks whether the key is in use.
    */
   async ready(): Promise<void> {

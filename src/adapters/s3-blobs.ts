@@ -1,20 +1,19 @@
-import type { Readable } from 'node:stream'
 import {
   DeleteObjectCommand,
-  GetObjectCommand,
   HeadBucketCommand,
-  HeadObjectCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
+  PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
-import type { BlobFacts, Blobs, OpenBlob } from '../ports/blobs.ts'
+import type { BlobFacts, BlobRange, Blobs, OpenBlob } from '../ports/blobs.ts'
 import { asBlobsError, refusalIn } from './s3-answers.ts'
+import { askS3 } from './s3-ask.ts'
 import { newS3Client, type S3Place } from './s3-client.ts'
-import { Patience } from './s3-patience.ts'
+import { openS3Object, stopped } from './s3-open.ts'
 import { putOnce } from './s3-put.ts'
 
 export interface S3BlobsOptions extends S3Place {
@@ -22,8 +21,12 @@ export interface S3BlobsOptions extends S3Place {
   readonly prefix?: string
   /** How long the store may be silent before a call is given up; milliseconds, 2,500 when absent. */
   readonly silenceMs?: number
+  /** False in a process that puts nothing: then it is ready when the bucket answers. */
+  readonly puts?: boolean
 }
 
+/** Of the object that `ready` asks for; the only one that is no blob. */
+const probeName = 'v1/probe'
 const keyPattern = /^v1\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/
 
 /**
@@ -36,34 +39,36 @@ export class S3Blobs implements Blobs, AsyncDisposable {
   readonly #bucket: string
   readonly #prefix: string
   readonly #silenceMs: number
+  readonly #puts: boolean
 
   constructor(options: S3BlobsOptions) {
     this.#client = newS3Client(options)
     this.#bucket = options.bucket
     this.#prefix = options.prefix ?? ''
     this.#silenceMs = options.silenceMs ?? 2_500
+    this.#puts = options.puts ?? true
   }
 
   /** Where an abort came too late for the object not to appear, it is deleted again before the put rejects. */
-  async put(by: Grant, key: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+  async put(
+    by: Grant,
+    key: string,
+    parts: readonly Uint8Array[],
+    signal: AbortSignal,
+    sha256?: Promise<string>,
+  ): Promise<void> {
     const target = { client: this.#client, bucket: this.#bucket, key: this.#nameOf(key), silenceMs: this.#silenceMs }
     signal.throwIfAborted()
-    const end = await putOnce(target, parts, signal).catch(error => stopped(error, signal))
+    const end = await putOnce(target, parts, signal, sha256).catch(error => stopped(error, signal))
     if (end === 'exists') throw new VaultError('blobs.exists')
     if (end === 'left-behind') await this.delete(by, key)
     signal.throwIfAborted()
   }
 
-  /** The size now, the bytes when they are read, and only of this very object. */
-  async open(key: string): Promise<OpenBlob> {
-    const place = { Bucket: this.#bucket, Key: this.#nameOf(key) }
-    const facts = await this.#ask(abortSignal =>
-      this.#client.send(new HeadObjectCommand(place), { abortSignal }),
-    ).catch(error => this.#whenAbsent(error))
-    const { ContentLength: sizeBytes, ETag: etag } = facts
-    if (sizeBytes === undefined) throw new VaultError('blobs.unavailable')
-    const request = { ...place, ...(etag === undefined ? {} : { IfMatch: etag }) }
-    return new OpenS3Blob(this.#client, request, sizeBytes, this.#silenceMs)
+  /** One request where it is known what will be read first, and two otherwise; the bytes are only of this very object. */
+  async open(key: string, first?: BlobRange): Promise<OpenBlob> {
+    const place = { client: this.#client, bucket: this.#bucket, key: this.#nameOf(key), silenceMs: this.#silenceMs }
+    return await openS3Object(place, first).catch(error => this.#whenAbsent(error))
   }
 
   async delete(_by: Grant, key: string): Promise<void> {
@@ -83,7 +88,7 @@ export class S3Blobs implements Blobs, AsyncDisposable {
       })
       const page = await this.#ask(abortSignal => this.#client.send(command, { abortSignal })).catch(unavailable)
       for (const { Key: name, Size: sizeBytes, LastModified: modified } of page.Contents ?? []) {
-        if (name === undefined || sizeBytes === undefined || modified === undefined) continue
+        if (name === undefined || name === this.#probe || sizeBytes === undefined || modified === undefined) continue
         const modifiedAtMs = modified.getTime()
         if (modifiedAtMs < beforeMs) yield { key: name.slice(this.#prefix.length), sizeBytes, modifiedAtMs }
       }
@@ -92,10 +97,18 @@ export class S3Blobs implements Blobs, AsyncDisposable {
     }
   }
 
-  /** The bucket answers to these credentials. That they may write is seen at the first put: a probe would leave versions. */
+  /**
+   * Puts an empty object under a name of no blob, on the condition that it is not there: made once, and refused with 412 ever
+   * after, which a store says only to who may write.
+   */
   async ready(): Promise<void> {
-    const command = new HeadBucketCommand({ Bucket: this.#bucket })
-    await this.#ask(abortSignal => this.#client.send(command, { abortSignal })).catch(unavailable)
+    if (!this.#puts) return this.#requireBucket()
+    const command = new PutObjectCommand({ Bucket: this.#bucket, Key: this.#probe, Body: '', IfNoneMatch: '*' })
+    await this.#ask(abortSignal => this.#client.send(command, { abortSignal })).catch(error => {
+      const refusal = refusalIn(error)
+      // In the middle of another instance's first probe.
+      if (refusal !== 'exists' && refusal !== 'conflict') throw asBlobsError(error)
+    })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -120,15 +133,23 @@ export class S3Blobs implements Blobs, AsyncDisposable {
     }
   }
 
-  /** A HEAD tells an absent key and an absent bucket alike. */
+  get #probe(): string {
+    return `${this.#prefix}${probeName}`
+  }
+
+  /** Some stores tell an absent key and an absent bucket alike. */
   async #whenAbsent(error: unknown): Promise<never> {
-    if (refusalIn(error) === 'absent') await this.ready()
+    if (refusalIn(error) === 'absent') await this.#requireBucket()
     throw asBlobsError(error)
   }
 
+  async #requireBucket(): Promise<void> {
+    const command = new HeadBucketCommand({ Bucket: this.#bucket })
+    await this.#ask(abortSignal => this.#client.send(command, { abortSignal })).catch(unavailable)
+  }
+
   async #ask<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    using patience = new Patience(this.#silenceMs)
-    return await patience.over(call(patience.signal))
+    return await askS3(this.#silenceMs, call)
   }
 
   /** @throws {VaultError} unexpected - a name of no blob, which is a defect of the caller: it never becomes a request */
@@ -136,74 +157,6 @@ export class S3Blobs implements Blobs, AsyncDisposable {
     if (!keyPattern.test(key)) throw new VaultError('unexpected', { field: 'blobKey' })
     return `${this.#prefix}${key}`
   }
-}
-
-interface ReadRequest {
-  readonly Bucket: string
-  readonly Key: string
-  readonly IfMatch?: string
-}
-
-class OpenS3Blob implements OpenBlob {
-  readonly #client: S3Client
-  readonly #request: ReadRequest
-  readonly #silenceMs: number
-  readonly sizeBytes: number
-
-  constructor(client: S3Client, request: ReadRequest, sizeBytes: number, silenceMs: number) {
-    this.#client = client
-    this.#request = request
-    this.sizeBytes = sizeBytes
-    this.#silenceMs = silenceMs
-  }
-
-  /** Chunks as they arrive, each in a buffer of its own. The store is late only while somebody waits for it. */
-  async *read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    signal.throwIfAborted()
-    if (end > this.sizeBytes) throw new VaultError('blobs.unavailable')
-    if (start === end) return
-    using patience = new Patience(this.#silenceMs, signal)
-    const body = await this.#fetch(start, end, patience).catch(error => stopped(error, signal))
-    let left = end - start
-    try {
-      const chunks = body[Symbol.asyncIterator]()
-      while (left > 0) {
-        patience.renew()
-        const next = await patience.over(chunks.next()).catch(error => stopped(error, signal))
-        patience.pause()
-        if (next.done) throw new VaultError('blobs.unavailable')
-        const chunk = next.value as Uint8Array
-        left -= chunk.byteLength
-        if (left < 0) throw new VaultError('blobs.unavailable')
-        yield chunk
-        signal.throwIfAborted()
-      }
-    } finally {
-      // A body that was read to its end gives its connection back; any other is cut.
-      if (left > 0) body.destroy()
-      else body.resume()
-    }
-  }
-
-  async #fetch(start: number, end: number, patience: Patience): Promise<Readable> {
-    const command = new GetObjectCommand({ ...this.#request, Range: `bytes=${start}-${end - 1}` })
-    const { Body: body } = await patience.over(this.#client.send(command, { abortSignal: patience.signal }))
-    if (body === undefined) throw new VaultError('blobs.unavailable')
-    // What breaks while nobody reads is met at the next read.
-    const stream = body as Readable
-    stream.on('error', () => undefined)
-    return stream
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Nothing stays open between reads.
-  }
-}
-
-/** What a read ends with: the reason of an abort as it is, anything else as the store's failure. */
-function stopped(error: unknown, signal: AbortSignal): never {
-  signal.throwIfAborted()
-  throw error instanceof VaultError ? error : new VaultError('blobs.unavailable', {}, error)
 }
 
 function absentIsFine(error: unknown): void {
@@ -215,7 +168,7 @@ function unavailable(error: unknown): never {
   throw error instanceof VaultError ? error : new VaultError('blobs.unavailable', {}, error)
 }
 
-/** @throws {VaultError} blobs.unavailable - the bucket does not answer to these credentials */
+/** @throws {VaultError} blobs.unavailable - the bucket does not let these credentials write */
 export async function openS3Blobs(options: S3BlobsOptions): Promise<S3Blobs> {
   const blobs = new S3Blobs(options)
   await blobs.ready()

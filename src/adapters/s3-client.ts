@@ -17,13 +17,12 @@ const maxSockets = 512
 
 const silent = { trace() {}, debug() {}, info() {}, warn() {}, error() {} }
 
-/** A client for everything but puts, which are tried again by `S3Blobs` itself: the SDK repeats no body that is a stream. */
+/** A client that repeats nothing by itself: the SDK repeats no body that is a stream, and counts attempts instead of time. */
 export function newS3Client({ region, endpoint, credentials }: S3Place): S3Client {
   const agents = { keepAlive: true, maxSockets }
   return new S3Client({
     region,
-    maxAttempts: 3,
-    retryMode: 'standard',
+    maxAttempts: 1,
     // Its lines go to the console and quote requests; what matters reaches the vault's own log as the cause of an error.
     logger: silent,
     requestHandler: new NodeHttpHandler({

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import { VaultError } from '../domain/errors.ts'
 import { refusalIn } from './s3-answers.ts'
+import { pauseMsAfter } from './s3-ask.ts'
 import { Patience } from './s3-patience.ts'
 
 export interface PutTarget {
@@ -25,32 +26,46 @@ interface Body {
 /** How a put ended, when it did not fail; after an abort, whether our object is there all the same. */
 export type PutEnd = 'stored' | 'exists' | 'aborted' | 'left-behind'
 
-const attempts = 3
+/** What an attempt is given at least, however long the earlier ones took. */
+const leastSilenceMs = 300
 const hashSliceBytes = 1024 * 1024
 
 /**
  * Puts the parts under a key that must be free. The store checks the SHA-256 that is sent along, so stored means confirmed.
- * An attempt whose answer was lost is repeated under the same condition; when the key is then taken by the very same bytes,
- * they are ours.
+ * An attempt that was turned away or whose answer was lost is repeated under the same condition, for as long as a store may
+ * be silent; when the key is then taken by the very same bytes, they are ours.
  *
+ * @param sha256 of all parts, base64; found here when absent
  * @throws {VaultError} blobs.unavailable - silent for too long, or still failing at the last attempt: stored or not
  * @throws {VaultError} storage.full - no room
  */
-export async function putOnce(target: PutTarget, parts: readonly Uint8Array[], signal: AbortSignal): Promise<PutEnd> {
-  const body = await measured(parts)
+export async function putOnce(
+  target: PutTarget,
+  parts: readonly Uint8Array[],
+  signal: AbortSignal,
+  sha256?: Promise<string>,
+): Promise<PutEnd> {
+  const body = await measured(parts, sha256)
   signal.throwIfAborted()
+  const startMs = performance.now()
+  const left = (): PutTarget => {
+    const silenceMs = Math.max(leastSilenceMs, target.silenceMs - (performance.now() - startMs))
+    return { ...target, silenceMs }
+  }
   let isAnswerLost = false
-  for (let attempt = 1; ; attempt++) {
-    const end = await send(target, body, signal)
+  for (let attempt = 0; ; attempt++) {
+    const end = await send(left(), body, signal)
     if (signal.aborted) return (await isOurs(target, body)) ? 'left-behind' : 'aborted'
     if (end === 'stored') return end
     const refusal = refusalIn(end.failed)
-    if (refusal === 'exists') return isAnswerLost && (await isOurs(target, body)) ? 'stored' : 'exists'
+    if (refusal === 'exists') return isAnswerLost && (await isOurs(left(), body)) ? 'stored' : 'exists'
     if (refusal === 'full') throw new VaultError('storage.full', { sizeBytes: body.sizeBytes }, end.failed)
     const mayRepeat = refusal === 'silent' || refusal === 'conflict'
-    if (end.isLate || !mayRepeat || attempt === attempts) throw new VaultError('blobs.unavailable', {}, end.failed)
+    const pauseMs = pauseMsAfter(attempt)
+    const isTooLate = end.isLate || performance.now() - startMs + pauseMs > target.silenceMs
+    if (!mayRepeat || isTooLate) throw new VaultError('blobs.unavailable', {}, end.failed)
     isAnswerLost ||= refusal === 'silent'
-    await sleep(Math.random() * 100 * 2 ** attempt)
+    await sleep(pauseMs)
   }
 }
 
@@ -115,17 +130,21 @@ async function isOurs(target: PutTarget, { sizeBytes, sha256 }: Body): Promise<b
   }
 }
 
+async function measured(parts: readonly Uint8Array[], sha256: Promise<string> | undefined): Promise<Body> {
+  const sizeBytes = parts.reduce((sum, part) => sum + part.byteLength, 0)
+  return { parts, sizeBytes, sha256: await (sha256 ?? hashed(parts)) }
+}
+
 /** Other work gets its turn after each mebibyte. */
-async function measured(parts: readonly Uint8Array[]): Promise<Body> {
+async function hashed(parts: readonly Uint8Array[]): Promise<string> {
   const hash = createHash('sha256')
-  let [sizeBytes, sinceTurn] = [0, 0]
+  let sinceTurn = 0
   for (const part of parts) {
     hash.update(part)
-    sizeBytes += part.byteLength
     sinceTurn += part.byteLength
     if (sinceTurn < hashSliceBytes) continue
     sinceTurn = 0
     await new Promise(setImmediate)
   }
-  return { parts, sizeBytes, sha256: hash.digest('base64') }
+  return hash.digest('base64')
 }

@@ -10,7 +10,8 @@ interface Waiting {
   readonly hurry: AbortController
   readonly ended: Promise<void>
 }
-const waiting = new WeakMap<Vault['trail'], Set<Waiting>>()
+/** Of each vault, which has one log, while the trail may be seen through a wrapper. */
+const waiting = new WeakMap<Vault['log'], Set<Waiting>>()
 const pausesMs = [500, 5_000]
 
 /** @returns whether the outcome is on record; never throws, since its effect has happened or failed already */
@@ -26,10 +27,10 @@ export async function appendOutcome({ trail, log }: Pick<Vault, 'trail' | 'log'>
 
 /** Tries twice more, behind the caller's back. */
 export function appendLater(vault: Trailed, grant: Grant, draft: EntryDraft): void {
-  const ofTrail = waiting.getOrInsertComputed(vault.trail, () => new Set())
+  const ofVault = waiting.getOrInsertComputed(vault.log, () => new Set())
   const hurry = new AbortController()
-  const one = { hurry, ended: tryLater(vault, grant, draft, hurry.signal).finally(() => ofTrail.delete(one)) }
-  ofTrail.add(one)
+  const one = { hurry, ended: tryLater(vault, grant, draft, hurry.signal).finally(() => ofVault.delete(one)) }
+  ofVault.add(one)
 }
 
 async function tryLater(vault: Trailed, grant: Grant, draft: EntryDraft, hurry: AbortSignal): Promise<void> {
@@ -43,8 +44,8 @@ async function tryLater(vault: Trailed, grant: Grant, draft: EntryDraft, hurry: 
 }
 
 /** Before the trail is closed: every outcome that still waits for it is tried at once, and no more after this resolves. */
-export async function closePending({ trail }: Pick<Vault, 'trail'>): Promise<void> {
-  const all = [...(waiting.get(trail) ?? [])]
+export async function closePending({ log }: Pick<Vault, 'log'>): Promise<void> {
+  const all = [...(waiting.get(log) ?? [])]
   for (const { hurry } of all) hurry.abort()
   await Promise.all(all.map(({ ended }) => ended))
 }

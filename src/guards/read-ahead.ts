@@ -1,5 +1,5 @@
 import type { Sealed } from '../domain/document.ts'
-import type { OpenBlob } from '../ports/blobs.ts'
+import type { BlobRange, OpenBlob } from '../ports/blobs.ts'
 import { bodyBytesOf, framesOf, type Layout, layoutOf } from './frames.ts'
 
 /**
@@ -19,6 +19,15 @@ export interface ReadAhead extends AsyncDisposable {
    * @throws {VaultError} blobs.unavailable - the store failed
    */
   next(): Promise<Uint8Array | undefined>
+}
+
+/** The bytes of the body that hold the plaintext [start, end). @throws {RangeError} a range outside of the document */
+export function bodyRangeOf(
+  { plaintextBytes, frameBytes }: Pick<Sealed, 'plaintextBytes' | 'frameBytes'>,
+  start: number,
+  end: number,
+): BlobRange {
+  return framesOf(layoutOf(plaintextBytes, frameBytes), start, end)
 }
 
 /**

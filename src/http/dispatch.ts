@@ -3,6 +3,7 @@ import type { Caller, Reason } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import { parseApprovalId, parseCaseReference } from '../domain/ids.ts'
 import { limits } from '../domain/media.ts'
+import { BackingWait } from '../guards/backing-wait.ts'
 import type { Beside } from '../guards/beside.ts'
 import { authenticate, authenticateSecond } from './authenticate.ts'
 import { announcesBody } from './body-watch.ts'
@@ -11,7 +12,7 @@ import { exchangeOf } from './exchange.ts'
 import { parseFields, parseQuery } from './fields.ts'
 import { readJsonBody } from './json-body.ts'
 import { refuseOnRecord } from './refusals.ts'
-import { send } from './respond.ts'
+import { type Reply, send } from './respond.ts'
 import type { Asked, GuardedRoute, PublicRoute } from './route.ts'
 import { beginUpload, type Upload } from './upload.ts'
 
@@ -20,26 +21,57 @@ interface Parsed {
   readonly upload: Upload<unknown> | undefined
 }
 
+/** What a verb has answered, and what is lent to it until that has left. */
+interface Worked {
+  readonly reply: Reply
+  readonly upload: Upload<unknown> | undefined
+}
+
 /**
  * One guarded request: who, then what exactly, then the verb. A refusal that no verb has put on record is put there before it
- * leaves.
+ * leaves. Where the backing lets a request wait for too long, that is the answer; the verb is told to stop, and ends behind
+ * the caller's back in its own order.
  */
 export function dispatch(door: Door, route: GuardedRoute): RequestHandler {
   return async (req, res) => {
     const exchange = exchangeOf(res)
     exchange.route = route.path
-    const caller = await authenticate(door.vault, req, exchange.requestId)
-    exchange.caller = caller
-    const record = (error: unknown) => refuseOnRecord(door.vault, caller, route.action, error)
-    const { asked, upload } = await parse(door, route, req, res, caller).catch(record)
-    let done = false
+    const waiting = new BackingWait(door.vault)
+    const work = workOn({ ...door, vault: waiting.vault }, route, req, res)
+    const { reply, upload } = await waiting.over(work, error => {
+      exchange.abort.abort(error)
+      door.inFlight.track(leave(work))
+    })
     try {
-      const reply = await route.handle(door, asked as Asked<never, never, never>).catch(record)
-      done = true
       await send(door, req, res, reply)
     } finally {
-      upload?.end(done)
+      upload?.end(true)
     }
+  }
+}
+
+async function workOn(door: Door, route: GuardedRoute, req: Request, res: Response): Promise<Worked> {
+  const exchange = exchangeOf(res)
+  const caller = await authenticate(door.vault, req, exchange.requestId)
+  exchange.caller = caller
+  const record = (error: unknown) => refuseOnRecord(door.vault, caller, route.action, error)
+  const { asked, upload } = await parse(door, route, req, res, caller).catch(record)
+  try {
+    return { reply: await route.handle(door, asked as Asked<never, never, never>).catch(record), upload }
+  } catch (error) {
+    upload?.end(false)
+    throw error
+  }
+}
+
+/** Frees what given up work holds at its end: nobody will be sent what it answers. */
+async function leave(work: Promise<Worked>): Promise<void> {
+  const [worked] = await Promise.allSettled([work])
+  if (worked.status === 'rejected') return
+  const { reply, upload } = worked.value
+  upload?.end(false)
+  if (reply.kind === 'opened' && reply.opened.kind === 'content') {
+    await Promise.allSettled([reply.opened.finish({ complete: false, bytes: 0 })])
   }
 }
 

@@ -124,10 +124,11 @@ export async function store(
     ...body.wrapped,
     createdAtMs: document.createdAtMs,
   }
+  const hashing = hashBody(body.parts)
   const [hash, ...puts] = await Promise.allSettled([
-    hashBody(body.parts),
+    hashing,
     vault.wrappedKeys.put(grant, key),
-    vault.blobs.put(grant, document.blobKey, body.parts, signal),
+    vault.blobs.put(grant, document.blobKey, body.parts, signal, hashing),
   ])
   for (const put of puts) {
     if (put.status === 'rejected') throw put.reason

@@ -10,6 +10,12 @@ export interface OpenBlob extends AsyncDisposable {
   read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array>
 }
 
+/** The bytes [start, end) of a blob. */
+export interface BlobRange {
+  readonly start: number
+  readonly end: number
+}
+
 /** One stored blob, as a listing tells it. */
 export interface BlobFacts {
   readonly key: string
@@ -27,11 +33,22 @@ export interface Blobs {
   /**
    * Once each: a key that is there is refused and left as it is. The parts are written in order, never concatenated.
    * Durable when it resolves; aborted or failed, no part of it stays under the key.
+   *
+   * @param sha256 of all parts, base64, where somebody finds it anyway: a store that checks one need not hash them again
    * @throws {VaultError} blobs.exists - the key is there
    */
-  put(by: Grant, key: string, parts: readonly Uint8Array[], signal: AbortSignal): Promise<void>
-  /** @throws {VaultError} blobs.missing - nothing under the key */
-  open(key: string): Promise<OpenBlob>
+  put(
+    by: Grant,
+    key: string,
+    parts: readonly Uint8Array[],
+    signal: AbortSignal,
+    sha256?: Promise<string>,
+  ): Promise<void>
+  /**
+   * @param first what will be read first, where that is known: a store in which every look is a request brings it along
+   * @throws {VaultError} blobs.missing - nothing under the key
+   */
+  open(key: string, first?: BlobRange): Promise<OpenBlob>
   /** Idempotent; durable when it resolves. */
   delete(by: Grant, key: string): Promise<void>
   /** Every object last changed before `beforeMs`, in no order; foreign names in the store are reported as they are. */

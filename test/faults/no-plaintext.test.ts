@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, readFile } from 'node:fs/promises'
-import { join, relative } from 'node:path'
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { call, paper } from '../support/call.ts'
 import { emptyFolder } from '../support/folder.ts'
+import { holders } from '../support/holders.ts'
+import { markedPdf } from '../support/marked-paper.ts'
 import { secrets, withMetadata } from '../support/metadata.ts'
 import { drawIdCard } from '../support/papers.ts'
-import { writePdf } from '../support/pdf-writer.ts'
 import { type SpawnedVault, serveVault, settingsIn } from '../support/spawned-vault.ts'
 
 /** Planted where a person's data comes in; each must be found nowhere but where the table below says. */
@@ -69,7 +70,7 @@ async function plant(t: TestContext, vault: SpawnedVault, folder: string): Promi
   const opened = await post(`${path}/events`, { json: { type: 'tier', tier: 2, at: '2026-01-01T00:00:00Z' } })
   assert.equal(opened.status, 202)
   const bill = { type: 'address', kind: 'utility-bill' }
-  const stored = await post(`${path}/documents`, { body: paper(bill, pdfWith(canaries.inPdf), canaries.fileName) })
+  const stored = await post(`${path}/documents`, { body: paper(bill, markedPdf(canaries.inPdf), canaries.fileName) })
   assert.equal(stored.status, 201)
   const picture = await withMetadata(await drawIdCard(600))
   const photo = await post(`${path}/documents`, { body: paper({ type: 'id', kind: 'passport' }, picture) })
@@ -88,7 +89,7 @@ async function plant(t: TestContext, vault: SpawnedVault, folder: string): Promi
     post(`${path}/documents`, { body: paper({ type: 'id', kind: canaries.kind }, picture, canaries.fileName) }),
     post(`${path}/documents`, { body: paper({ type: 'id', name: canaries.value }, picture) }),
     post(`${path}/documents`, { body: paper(bill, Buffer.from(`${canaries.inPdf} is no file`), canaries.fileName) }),
-    post(`${path}/documents`, { body: paper(bill, pdfWith(canaries.inPdf).subarray(0, 400)) }),
+    post(`${path}/documents`, { body: paper(bill, markedPdf(canaries.inPdf).subarray(0, 400)) }),
     call(vault.url, 'GET', `/v1/documents/${stored.json.id}?${canaries.query}=1`, { key: onboarding }),
     call(vault.url, 'GET', `/v1/documents/${canaries.query}`, { key: onboarding }),
     call(vault.url, 'GET', `/v1/documents/${stored.json.id}/content`, {
@@ -101,35 +102,8 @@ async function plant(t: TestContext, vault: SpawnedVault, folder: string): Promi
   return refusals.map(({ bytes }) => bytes.toString())
 }
 
-/** A PDF of one page whose text is not compressed, so that a search of the disk would find it. */
-function pdfWith(text: string): Buffer {
-  return writePdf([
-    '<< /Type /Catalog /Pages 2 0 R >>',
-    '<< /Type /Pages /Kids [3 0 R] /Count 1 >>',
-    '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << >> >>',
-    { dict: '', body: Buffer.from(`BT (${text}) Tj ET\n`.repeat(40)) },
-  ])
-}
-
 async function firstKeys(folder: string): Promise<(role: string) => string> {
   const text = await readFile(join(folder, 'data-keys', 'first-keys.json'), 'utf8')
   const { keys } = JSON.parse(text) as { keys: readonly { tenant: string; role: string; key: string }[] }
   return role => keys.find(key => key.tenant === 'omo7777' && key.role === role)?.key ?? ''
-}
-
-/** Reads every file below the folder now; the answer tells which of them hold a text, as bytes of UTF-8 or UTF-16. */
-async function holders(folder: string): Promise<(text: string) => Promise<readonly string[]>> {
-  const names = await readdir(folder, { recursive: true, withFileTypes: true })
-  const files = await Promise.all(
-    names
-      .filter(entry => entry.isFile())
-      .map(async entry => {
-        const path = join(entry.parentPath, entry.name)
-        return { name: relative(folder, path), bytes: await readFile(path) }
-      }),
-  )
-  return async text =>
-    files
-      .filter(({ bytes }) => bytes.includes(text) || bytes.includes(Buffer.from(text, 'utf16le')))
-      .map(({ name }) => name)
 }

@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { type CallAnswer, call, paper } from '../support/call.ts'
 import { drawAddressProof, drawIdCard } from '../support/papers.ts'
-import { type ProductionPlace, productionPlace, productionSkip } from '../support/production-place.ts'
-import { runVault, type SpawnedVault, serveVault } from '../support/spawned-vault.ts'
+import { productionPlace, productionSkip } from '../support/production-place.ts'
+import { productionSite, stopped } from '../support/production-site.ts'
+import { runVault } from '../support/spawned-vault.ts'
 import type { Cut, FaultProxy } from '../support/toxic.ts'
 
 const tenant = 'omo7777'
@@ -13,30 +14,12 @@ const subject = 'person-1001'
 const documents = `/v1/subjects/${subject}/documents`
 const why = { 'Vault-Purpose': 'kyc', 'Vault-Case': 'CASE-1' }
 
-interface Site extends AsyncDisposable {
-  readonly place: ProductionPlace
-  /** Two instances, side by side. */
-  readonly one: SpawnedVault
-  readonly two: SpawnedVault
-  readonly key: (role: string) => Promise<string>
-}
-
-/** A vault as an operator prepares it: keys, databases, first callers, then two instances. */
-async function site(): Promise<Site> {
-  await using stack = new AsyncDisposableStack()
-  const place = stack.use(await productionPlace())
-  const { settings, doorKey, folder } = place
-  const out = join(folder, 'first.json')
-  for (const args of [['keys', 'init', '--door-key', doorKey], ['migrate'], ['caller', 'bootstrap', '--out', out]]) {
-    const ran = await runVault(args, settings)
-    assert.equal(ran.code, 0, ran.stderr)
-  }
-  const [one, two] = await Promise.all([serveVault(settings), serveVault(settings)])
-  stack.use(one)
-  stack.use(two)
-  const held = stack.move()
-  const key = (role: string) => place.keyOf(out, tenant, role)
-  return { place, one, two, key, [Symbol.asyncDispose]: () => held.disposeAsync() }
+/** Two instances, side by side. */
+async function site() {
+  const made = await productionSite(productionPlace, 2)
+  const [one, two] = made.vaults
+  assert.ok(one && two)
+  return { ...made, one, two, key: (role: string) => made.key(tenant, role) }
 }
 
 const upload = (url: string, key: string, idempotency: string, file: Uint8Array, type = 'id', kind = 'e-ktp') =>
@@ -185,15 +168,4 @@ async function fails(act: () => Promise<CallAnswer>): Promise<void> {
   assert.equal(answer.status, 503)
   assert.ok(Number(answer.headers.get('retry-after')) > 0)
   assert.ok(performance.now() - startMs < 3_000, `${performance.now() - startMs} ms`)
-}
-
-/** Both end in order, and what they leave verifies. */
-async function stopped({ one, two, place }: Site): Promise<void> {
-  for (const { process } of [one, two]) process.kill('SIGTERM')
-  assert.deepEqual([(await one.ended).code, (await two.ended).code], [0, 0])
-  const verified = await runVault(['trail', 'verify'], place.settings)
-  assert.equal(verified.code, 0, verified.stdout)
-  const checked = await runVault(['check', '--json'], place.settings)
-  const { problems } = JSON.parse(checked.stdout) as { readonly problems: readonly { readonly code: string }[] }
-  assert.deepEqual(problems, [])
 }

@@ -4,36 +4,61 @@ import { mongo } from 'mongoose'
 import { emptyFolder } from './folder.ts'
 import { freshKms, kmsNeeds } from './kms-keys.ts'
 import { freshName, mongoNeeds } from './mongo-database.ts'
-import { freshBucket, s3Needs } from './s3-bucket.ts'
+import { primaryPort } from './replica-set.ts'
+import { type Bucket, freshBucket, s3Needs } from './s3-bucket.ts'
 import { tenantsIn } from './tenants-in.ts'
 import { type FaultProxy, freshProxy, proxyNeeds } from './toxic.ts'
+import { type WatchedWay, watchedWay } from './watched-way.ts'
 
 export const productionSkip = mongoNeeds.skip || s3Needs.skip || kmsNeeds.skip || proxyNeeds.skip
 
-/** Databases (on the shared set when no other is named), bucket and keys of the test's own, for vaults that run as processes. S3 and KMS are reached by a way that can be cut. */
+/** A way to a server that can be cut, and on which requests are told apart. */
+export interface Way extends FaultProxy {
+  readonly requests: WatchedWay
+}
+
+/** Databases, bucket and keys of the test's own, for vaults that run as processes. S3 and KMS are reached by a way that can be cut. */
 export interface ProductionPlace extends AsyncDisposable {
   readonly settings: Readonly<Record<string, string>>
   readonly folder: string
   /** The KMS key for `keys init`. */
   readonly doorKey: string
-  /** Of the key behind the documents' alias. */
+  /** ARN of the key that wraps papers. */
   readonly documentsArn: string
-  readonly s3: FaultProxy
-  readonly kms: FaultProxy
+  readonly bucket: Bucket
+  readonly s3: Way
+  readonly kms: Way
   /** Of a file that `caller bootstrap` wrote. */
   keyOf(file: string, tenant: string, role: string): Promise<string>
+  /** Every row of every collection of both databases, as BSON. */
+  rows(): Promise<readonly Uint8Array[]>
 }
 
+/** The same, and a way to the database that can be cut too: straight to the one that is the primary now. */
+export interface CuttablePlace extends ProductionPlace {
+  readonly mongo: Way
+}
+
+export async function cuttablePlace(): Promise<CuttablePlace> {
+  await using stack = new AsyncDisposableStack()
+  const way = stack.use(await freshWay(`http://127.0.0.1:${await primaryPort(mongoNeeds.value)}`))
+  const place = stack.use(await productionPlace(`mongodb://${way.host}:${way.port}/?directConnection=true`))
+  const held = stack.move()
+  return { ...place, mongo: way, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+/** @param mongoUri the shared set when absent */
 export async function productionPlace(mongoUri = mongoNeeds.value): Promise<ProductionPlace> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder()).path
   const bucket = stack.use(await freshBucket(true))
   const anchor = stack.use(await freshBucket(true, true))
   const keys = stack.use(await freshKms())
-  const s3 = stack.use(await freshProxy(s3Needs.endpoint))
-  const kms = stack.use(await freshProxy(kmsNeeds.endpoint))
+  const s3 = stack.use(await freshWay(s3Needs.endpoint))
+  const kms = stack.use(await freshWay(kmsNeeds.endpoint))
   const databases = [freshName(), freshName()] as const
-  stack.defer(() => dropDatabases(mongoUri, databases))
+  const client = stack.use(new mongo.MongoClient(mongoUri))
+  stack.defer(() => dropDatabases(client, databases))
   const uriFile = join(folder, 'mongodb-uri')
   await writeFile(uriFile, `${mongoUri}\n`, { mode: 0o600 })
   const held = stack.move()
@@ -41,6 +66,7 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
     folder,
     doorKey: keys.doorKey,
     documentsArn: keys.documentsArn,
+    bucket,
     s3,
     kms,
     settings: {
@@ -75,11 +101,28 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
       if (!found) throw new Error(`no key of ${tenant} ${role}`)
       return found.key
     },
+    async rows() {
+      const found: Uint8Array[] = []
+      for (const name of databases) {
+        for (const collection of await client.db(name).collections()) {
+          for await (const row of collection.find({}, { raw: true })) found.push(row as unknown as Uint8Array)
+        }
+      }
+      return found
+    },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   }
 }
 
-async function dropDatabases(uri: string, names: readonly string[]): Promise<void> {
-  await using client = new mongo.MongoClient(uri)
+/** @param server `http://host:port`, of a MongoDB server too */
+async function freshWay(server: string): Promise<Way> {
+  await using stack = new AsyncDisposableStack()
+  const requests = stack.use(await watchedWay(server))
+  const proxy = stack.use(await freshProxy(requests.url))
+  const held = stack.move()
+  return { ...proxy, requests, [Symbol.asyncDispose]: () => held.disposeAsync() }
+}
+
+async function dropDatabases(client: mongo.MongoClient, names: readonly string[]): Promise<void> {
   for (const name of names) await client.db(name).dropDatabase()
 }
