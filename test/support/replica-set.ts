@@ -94,7 +94,8 @@ async function initiate(members: readonly Member[]): Promise<void> {
   }
 }
 
-async function primaryPort(uri: string): Promise<number> {
+/** Of 127.0.0.1. */
+export async function primaryPort(uri: string): Promise<number> {
   const { primary } = await ask(uri, { hello: 1 })
   return Number(String(primary).split(':')[1])
 }
