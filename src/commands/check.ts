@@ -3,6 +3,7 @@ import { inspectBacking } from '../backing.ts'
 import { type Config, readConfig } from '../config.ts'
 import { VaultError } from '../domain/errors.ts'
 import { type Finding, findingCodes } from '../domain/finding.ts'
+import { findRestored } from '../guards/restored.ts'
 import type { Vault } from '../guards/vault.ts'
 import { verifyLogs } from '../trail/verify.ts'
 import { check as checkRows } from '../upkeep/check.ts'
@@ -66,6 +67,7 @@ export async function* findProblems(vault: Vault, counts: Counts, quick: boolean
   for (const { problems } of await verifyLogs(vault.batches)) {
     for (const { problem: detail, ...where } of problems) yield { code: 'trail.broken', ...where, detail }
   }
+  for (const part of await findRestored(vault)) yield { code: 'store.restored', detail: part }
   yield* checkRows(vault, { quick, signal: new AbortController().signal, counts })
 }
 

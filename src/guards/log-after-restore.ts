@@ -8,6 +8,9 @@ import { emptyHead, nextBatch, statedHead } from './trail-head.ts'
 import { type Placing, place } from './trail-place.ts'
 import { newUuid7 } from './uuid7.ts'
 
+/** With the pauses between them, some seconds. */
+const mostTries = 40
+
 /**
  * Opens `<year>.<n>` for each owner, after a trail was restored that is older than what is known of it. The lost end may be in
  * the hands of others, as receipts and copies, so nothing is ever appended in its place: the new log's first entry says at
@@ -55,6 +58,7 @@ async function openOne(
   const bytes = canonicalEntry(completeLogEntry('log.opened', tenant, detail, id, nowMs, placing.instance, 'restored'))
   const by = { inst: placing.instance, nonce: randomBytes(16), nowMs }
   const { batch } = nextBatch(emptyHead(log, head?.timeMs ?? 0), [{ id, bytes, leaf: leafHash(bytes) }], by)
-  const end = await place(placing, batch, () => true)
-  if (end !== 'own') throw new VaultError('trail.unavailable', { detail: 'another writer opened the log' })
+  let tries = 0
+  const end = await place(placing, batch, () => tries++ < mostTries)
+  if (end !== 'own') throw new VaultError('trail.unavailable')
 }

@@ -6,7 +6,7 @@ import type { TrailBatches } from '../ports/trail-batches.ts'
 import { entriesOf } from './entry-bundle.ts'
 import { leafHash } from './merkle.ts'
 
-/** A store that is older than what was destroyed. */
+/** A store that is seen to be older than what was destroyed; where the ledger is, the wrapped keys are not asked. */
 export type RestoredPart = 'trail' | 'ledger' | 'wrapped-keys'
 
 /**

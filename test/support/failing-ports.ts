@@ -8,6 +8,7 @@ const watched = [
   'batches',
   'wrappedKeys',
   'blobs',
+  'destroyed',
   'keyring',
   'images',
   'pdfs',
@@ -44,6 +45,7 @@ export function failureOf(port: Watched): Error {
     case 'batches':
       return new VaultError('trail.unavailable')
     case 'wrappedKeys':
+    case 'destroyed':
     case 'keyring':
       return new VaultError('keys.unavailable')
     case 'blobs':
@@ -55,13 +57,16 @@ export function failureOf(port: Watched): Error {
   }
 }
 
+/** They give their items one by one, and are no calls. */
+const listings: ReadonlySet<string> = new Set(['blobs.list', 'destroyed.list'])
+
 function watchPort(port: Watched, inner: object, at: AtCall): object {
   return new Proxy(inner, {
     get(target, property) {
       const value: unknown = Reflect.get(target, property)
       if (typeof value !== 'function') return value
       const name = `${port}.${String(property)}`
-      if (typeof property === 'symbol' || name === 'blobs.list') return value.bind(target)
+      if (typeof property === 'symbol' || listings.has(name)) return value.bind(target)
       return async (...args: readonly unknown[]) => {
         await at({ port, name, at: 'before' })
         const result: unknown = await Reflect.apply(value, target, args)

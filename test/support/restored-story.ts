@@ -5,12 +5,12 @@ import type { EmbeddedConfig } from '../../src/config.ts'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { callerAs, readPaper } from './house-work.ts'
-import { ManualClock } from './manual-clock.ts'
 import { bornMs, dayMs, purgeNow, store, tell } from './purge-work.ts'
+import { TestClock } from './test-clock.ts'
 import { configIn, newVaultFolder } from './vault-folder.ts'
 
 export const storyTenant = 'nomor-keluar' as TenantId
-const yearsLater = bornMs + 8 * 366 * dayMs
+const yearsLater = 8 * 366 * dayMs
 const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
 /** What a backup holds apart from the others, as the files of a data folder. */
@@ -25,15 +25,17 @@ export type Part = keyof typeof parts
 /** A vault that was backed up, and destroyed papers before and after that. */
 export interface Story extends AsyncDisposable {
   readonly folder: string
-  readonly clock: ManualClock
+  readonly clock: TestClock
   /** Destroyed before the backup, after it, and stored and destroyed after it. */
   readonly erased: readonly DocumentId[]
   readonly kept: { readonly id: DocumentId; readonly bytes: Buffer }
   /** A copy of the vault as it ended, with these parts as they were backed up. */
   restored(...some: readonly Part[]): Promise<EmbeddedConfig>
+  /** The list of the destroyed goes on: it is taken from one copy to the other. */
+  keepList(from: EmbeddedConfig, to: EmbeddedConfig): Promise<void>
 }
 
-export function openAt(config: EmbeddedConfig, clock: ManualClock, mayBeRestored = false) {
+export function openAt(config: EmbeddedConfig, clock: TestClock, mayBeRestored = false) {
   return openVault(config, { clock, log: silent, mayBeRestored })
 }
 
@@ -44,7 +46,7 @@ export function readAs(vault: Parameters<typeof readPaper>[0], id: DocumentId): 
 export async function tellStory(): Promise<Story> {
   const place = await newVaultFolder()
   const { folder, config } = place
-  const clock = new ManualClock(bornMs)
+  const clock = new TestClock()
   const backup = join(folder, 'backup')
   const erased: DocumentId[] = []
   let kept: Story['kept']
@@ -54,7 +56,7 @@ export async function tellStory(): Promise<Story> {
     erased.push(await store(vault, storyTenant, 'person-1', 1), await store(vault, storyTenant, 'person-2', 2))
     const id = await store(vault, storyTenant, 'person-3', 3)
     await tell(vault, storyTenant, 'person-1', { type: 'closed', atMs: bornMs })
-    clock.advance(yearsLater - bornMs)
+    clock.advance(yearsLater)
     await purgeNow(vault, storyTenant)
     kept = { id, bytes: await readAs(vault, id) }
   }
@@ -84,6 +86,10 @@ export async function tellStory(): Promise<Story> {
         await cp(join(backup, name), join(copy.dataDir, name), { recursive: true })
       }
       return copy
+    },
+    async keepList(from, to) {
+      for (const name of ['destroyed.list', 'destroyed.head'])
+        await cp(join(from.keysDir, name), join(to.keysDir, name))
     },
     [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
   }
