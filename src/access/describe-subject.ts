@@ -4,7 +4,7 @@ import { VaultError } from '../domain/errors.ts'
 import type { SubjectReference } from '../domain/ids.ts'
 import { onlookerOf } from '../domain/retention-view.ts'
 import { deletionAskedSince, type Subject } from '../domain/subject.ts'
-import { type SubjectView, viewSubject } from '../domain/subject-view.ts'
+import { type PapersTold, type SubjectView, viewSubject } from '../domain/subject-view.ts'
 import { observe } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
@@ -37,14 +37,14 @@ export async function describeSubject(
 }
 
 /** Tombstones included. */
-async function papersOf(vault: Vault, { tenant, id }: Subject): Promise<readonly Document[]> {
-  const papers: Document[] = []
-  while (papers.length < mostPapers) {
-    const after = papers.at(-1)?.id
+async function papersOf(vault: Vault, { tenant, id }: Subject): Promise<PapersTold> {
+  const documents: Document[] = []
+  while (documents.length < mostPapers) {
+    const after = documents.at(-1)?.id
     const page = after === undefined ? { limit: atOnce } : { after, limit: atOnce }
     const found = await vault.ledger.listDocuments(tenant, id, page)
-    papers.push(...found)
-    if (found.length < atOnce) break
+    documents.push(...found)
+    if (found.length < atOnce) return { documents, more: false }
   }
-  return papers
+  return { documents, more: true }
 }

@@ -61,7 +61,12 @@ export async function readSubjectFile(
   const last = found.length > input.limit ? listed.at(-1) : undefined
   return {
     id,
-    ...(subject ? { subject: viewSubject(subject, onlooker, shown), openedBy: subject.openedBy } : {}),
+    ...(subject
+      ? {
+          subject: viewSubject(subject, onlooker, { documents: shown, more: last !== undefined }),
+          openedBy: subject.openedBy,
+        }
+      : {}),
     ...(subject?.tierAtMs ? { tierAt: new Date(subject.tierAtMs).toISOString() } : {}),
     holds: subject ? subject.holds.map(hold => viewHold(subject, hold)) : [],
     items: shown.map((document, at) => viewDocument(document, subject, reviews[at], onlooker)),

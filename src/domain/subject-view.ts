@@ -31,8 +31,10 @@ export interface DeletionView {
   readonly state: 'waiting' | 'open' | 'answered'
   readonly answerDueAt?: string
   readonly answeredAt?: string
-  /** What becomes of each paper as things stand now; only where it was asked for. */
+  /** What becomes of each paper as things stand now; in a person's file of those on its page. */
   readonly papers?: readonly PaperOutcomeView[]
+  /** There are more papers than are told of here: each says its day in the list of papers. */
+  readonly more?: boolean
 }
 
 /** One paper's part of the answer. */
@@ -51,10 +53,17 @@ export interface PaperOutcomeView {
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
-/** @param documents the subject's papers, where the answer to its request to be deleted is told paper by paper */
-export function viewSubject(subject: Subject, onlooker: Onlooker, documents?: readonly Document[]): SubjectView {
+/** Papers of a subject, where the answer to its request to be deleted is told paper by paper. */
+export interface PapersTold {
+  readonly documents: readonly Document[]
+  /** Whether there are others. */
+  readonly more: boolean
+}
+
+/** The view of a subject. */
+export function viewSubject(subject: Subject, onlooker: Onlooker, papers?: PapersTold): SubjectView {
   const { reference, id, tier, version, accountOpenedAtMs, closedAtMs, reopenedAtMs } = subject
-  const deletion = viewDeletion(subject, onlooker, documents)
+  const deletion = viewDeletion(subject, onlooker, papers)
   return {
     reference,
     id,
@@ -70,23 +79,20 @@ export function viewSubject(subject: Subject, onlooker: Onlooker, documents?: re
   }
 }
 
-function viewDeletion(
-  subject: Subject,
-  onlooker: Onlooker,
-  documents: readonly Document[] | undefined,
-): DeletionView | undefined {
+function viewDeletion(subject: Subject, onlooker: Onlooker, told: PapersTold | undefined): DeletionView | undefined {
   const waitingMs = unansweredSince(subject)
   const askedAtMs = waitingMs ?? deletionAskedSince(subject)
   if (askedAtMs === undefined) return undefined
   const answerDueMs = deletionAnswerDueMs(onlooker.tenant, subject)
   const answered = waitingMs === undefined ? subject.deletionAnswered : undefined
-  const outcomes = documents?.flatMap(document => paperOutcome(onlooker.tenant, subject, document) ?? [])
+  const outcomes = told?.documents.flatMap(document => paperOutcome(onlooker.tenant, subject, document) ?? [])
   return {
     askedAt: iso(askedAtMs),
     state: answered ? 'answered' : answerDueMs === undefined ? 'waiting' : 'open',
     ...(answerDueMs === undefined ? {} : { answerDueAt: iso(answerDueMs) }),
     ...(answered ? { answeredAt: iso(answered.answeredAtMs) } : {}),
     ...(outcomes ? { papers: outcomes.map(outcome => viewOutcome(outcome, onlooker)) } : {}),
+    ...(told?.more ? { more: true } : {}),
   }
 }
 

@@ -57,6 +57,10 @@ const deletionView = z
     answerDueAt: time.optional(),
     answeredAt: time.optional(),
     papers: z.array(paperOutcome).optional(),
+    more: z
+      .boolean()
+      .optional()
+      .meta({ description: 'There are more papers: each says its day in the list of papers.' }),
   })
   .meta({ id: 'Deletion', description: 'What the person who asked to be deleted can be told.' })
 
