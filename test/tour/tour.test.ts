@@ -9,11 +9,24 @@ import { fileURLToPath } from 'node:url'
 import { Surprise, Teller } from './teller.ts'
 
 const tour = fileURLToPath(new URL('tour.ts', import.meta.url))
+const retentionTour = fileURLToPath(new URL('retention-tour.ts', import.meta.url))
 
 test('the tour meets no surprise, and prints no colour and no key where nobody watches', () => {
   const { status, stdout } = spawnSync(process.execPath, [tour], { encoding: 'utf8' })
   assert.equal(status, 0, stdout)
   assert.match(stdout, /everything holds together/)
+  assert.match(stdout, /That was the tour\.\n$/)
+  assert.equal(stdout.includes('\u001b['), false)
+  assert.equal(/kv_[a-z0-9]{16}_/.test(stdout), false)
+})
+
+test('the tour of retention tells three lives from upload to certificate, and meets no surprise', () => {
+  const { status, stdout } = spawnSync(process.execPath, [retentionTour], { encoding: 'utf8' })
+  assert.equal(status, 0, stdout)
+  assert.equal(stdout.match(/everything holds together/g)?.length, 3)
+  assert.match(stdout, /due on 2039-03-01 under term:identity-records/)
+  assert.match(stdout, /selfie: shredded 2030-01-31, UU 27\/2022/)
+  assert.match(stdout, /Held by a dispute, CASE-7\./)
   assert.match(stdout, /That was the tour\.\n$/)
   assert.equal(stdout.includes('\u001b['), false)
   assert.equal(/kv_[a-z0-9]{16}_/.test(stdout), false)
