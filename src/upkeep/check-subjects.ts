@@ -1,12 +1,12 @@
 import type { Finding } from '../domain/finding.ts'
+import { holdKinds, maxHolds } from '../domain/hold.ts'
 import { idPatterns, type SubjectId, type TenantId } from '../domain/ids.ts'
 import { maxTier, type Subject } from '../domain/subject.ts'
 import type { Page } from '../ports/ledger.ts'
-import { areHoldsSound, findOverlooked } from './check-clocks.ts'
 import { everyItem } from './check-pages.ts'
 import type { Checked, CheckOptions } from './checking.ts'
 
-/** People's rows say what such a row may say, and none lets a paper be forgotten. */
+/** People's rows say what such a row may say. */
 export async function* checkSubjects(
   vault: Checked,
   tenant: TenantId,
@@ -17,14 +17,10 @@ export async function* checkSubjects(
     ({ id }) => id,
     signal,
   )
-  const known = vault.tenants.get(tenant)
-  const reckoned = known && (await vault.ledger.findRetentionState(tenant))?.policyVersion
   for await (const subject of subjects) {
     counts.subjects++
     const detail = wrongField(subject, tenant)
     if (detail !== undefined) yield { code: 'subject.malformed', tenant, subject: subject.id, detail }
-    const overlooked = known && (await findOverlooked(vault, known, subject, reckoned))
-    if (overlooked) yield overlooked
   }
 }
 
@@ -36,4 +32,16 @@ function wrongField(subject: Subject, tenant: TenantId): string | undefined {
   if (!Number.isInteger(subject.tier) || subject.tier < 0 || subject.tier > maxTier) return 'tier'
   if (!areHoldsSound(subject)) return 'holds'
   return undefined
+}
+
+/** Numbered from 1 without gaps, within bounds, and saying what a hold may say. */
+function areHoldsSound({ holds }: Subject): boolean {
+  if (holds.length > maxHolds) return false
+  return holds.every(
+    ({ n, kind, case: about, document }, at) =>
+      n === at + 1 &&
+      holdKinds.includes(kind) &&
+      idPatterns.caseReference.test(about) &&
+      (document === undefined || idPatterns.uuid.test(document)),
+  )
 }
