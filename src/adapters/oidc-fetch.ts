@@ -20,10 +20,15 @@ export async function fetchKeySet(url: URL, signal: AbortSignal): Promise<Public
     if (!bytes) await response.body?.cancel()
     set = bytes && publishedKeySet(parseStrictJson(bytes, deepest))
   } catch (error) {
-    throw new VaultError('issuer.unavailable', {}, error)
+    throw new VaultError('issuer.unavailable', {}, reasonOf(error))
   }
   if (!set) throw new VaultError('issuer.unavailable')
   return set
+}
+
+/** `fetch` says of every failure that it failed; what failed is below it. */
+function reasonOf(error: unknown): unknown {
+  return error instanceof TypeError && error.cause instanceof Error ? error.cause : error
 }
 
 /** undefined as soon as there is more than a key set needs; the rest is not read. */

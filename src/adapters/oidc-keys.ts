@@ -114,7 +114,8 @@ async function keyIn(find: Find, { algorithm, keyId }: WantedKey): Promise<Crypt
 }
 
 function causeOf(error: unknown): { readonly code: string; readonly cause?: string } {
-  const code = error instanceof VaultError ? error.code : 'unexpected'
-  const cause = error instanceof VaultError && error.cause instanceof Error ? error.cause.name : undefined
-  return { code, ...(cause === undefined ? {} : { cause }) }
+  if (!(error instanceof VaultError)) return { code: 'unexpected' }
+  const { code, cause } = error
+  if (!(cause instanceof Error)) return { code }
+  return { code, cause: 'code' in cause ? `${cause.name}:${String(cause.code)}` : cause.name }
 }

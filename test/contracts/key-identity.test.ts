@@ -75,3 +75,8 @@ test('known, unknown, revoked and malformed credentials all cost one look-up and
     assert.equal(fixture.asked.macs - before.macs, 1)
   }
 })
+
+test('API keys are of no issuer', async () => {
+  await using fixture = await open()
+  assert.deepEqual(await fixture.identity.issuersOf('omo7777' as TenantId), [])
+})

@@ -94,7 +94,7 @@ test('from the middle of their time on the keys are renewed while nobody waits, 
   assert.deepEqual(place.lines[0], {
     event: 'keys of an issuer not renewed',
     code: 'issuer.unavailable',
-    cause: 'TypeError',
+    cause: 'SocketError:UND_ERR_SOCKET',
   })
   place.issuer.mood = 'good'
   place.clock.advance(retryMs)

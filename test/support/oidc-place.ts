@@ -72,7 +72,7 @@ export async function openOidcPlace(
       return ledger.findDenials(tenant, token)
     },
   }
-  const identity = stack.use(new OidcIdentity({ issuers, ledger: counting, clock, log, fetchWithinMs: 500 }))
+  const identity = stack.use(new OidcIdentity({ issuers, ledger: counting, clock, log, fetchWithinMs: 1_000 }))
   const open = stack.move()
   return {
     issuer,
