@@ -7,8 +7,6 @@ export const findingCodes = {
   'document.lost': 'the trail says it was stored and never destroyed, and there is no row',
   'subject.missing': 'a document names a person who has no row',
   'subject.malformed': 'the row of a person says what no row may say',
-  'subject.overlooked':
-    'a paper of a closed account that no hold keeps, and that the purge would not look at on its day',
   'key.missing': 'a kept document has no wrapped key: it cannot be opened',
   'key.differs': 'the wrapped key of a document names another document or tenant, or is not the one it was stored with',
   'key.orphan': 'a wrapped key that no row names',
@@ -30,6 +28,15 @@ export const findingCodes = {
   'desk.differs': 'what a person holds and what is assigned to that person are not the same',
   'answer.stray': 'a kept answer names a document that is not there',
   'answer.stale': 'an answer stayed open after its attempt to store had ended',
+  'certificate.missing': 'a tombstone names a place in the trail where nothing stands',
+  'certificate.differs': 'a tombstone names an entry that is no certificate of that paper',
+  'purging.overdue': 'a paper that was given up more than a day ago and is not destroyed',
+  'policy.unknown': 'a paper came under a version of the policy that is not known: it is never destroyed',
+  'look.late': 'the purge would look at a person’s papers after one of them is due, or never',
+  'subject.remains': 'the row of a person of whom nothing is left and nothing will come',
+  'run.malformed': 'a purge run, its pages and their hash do not say the same',
+  'run.overdue': 'a purge run that began more than a day ago and is not done',
+  'run.differs': 'a purge run says that a paper was destroyed, and it was not',
   'grant.open': 'an intent older than a day without an outcome',
   'store.restored': 'a store is older than what was destroyed: nothing is served before `restore-check` was run',
   'trail.broken': 'a log of the trail does not verify',
@@ -50,6 +57,7 @@ export interface Finding {
   readonly subject?: string
   readonly review?: string
   readonly person?: string
+  readonly run?: string
   /** Name of a wrapped key, or of a sealed body, as stored. */
   readonly key?: string
   readonly blob?: string
