@@ -90,6 +90,8 @@ export class HistoryPerson {
   /** What may have happened since `settle`: the memory before, and what it would be if the request was done. */
   possible: readonly Memory[] = []
   #pending: Request | undefined
+  /** Papers that a hold of their own took hold of since `settle`: it was acknowledged, so they were there, and stay. */
+  #caught: ReadonlySet<DocumentId> = new Set()
   #count = 0
   /** In the words of the replay. */
   readonly told: string[] = []
@@ -152,6 +154,11 @@ export class HistoryPerson {
     return [...this.possible, this.memory].some(memory => this.#isDue(memory, id, nowMs))
   }
 
+  /** A hold on this very paper was acknowledged since `settle`, and is in force. */
+  isCaught(id: DocumentId): boolean {
+    return this.#caught.has(id) && this.memory.cases.some(one => isInForce(one) && one.document === id)
+  }
+
   /** Whether nothing keeps it by what is known for sure. */
   mustBeGone(id: DocumentId, nowMs: number): boolean {
     return this.#isDue(this.memory, id, nowMs)
@@ -161,6 +168,13 @@ export class HistoryPerson {
   settle(gone: ReadonlySet<DocumentId>): void {
     this.memory = { ...this.memory, papers: this.memory.papers.filter(({ id }) => !gone.has(id)) }
     this.possible = []
+    this.#caught = new Set()
+  }
+
+  /** When the next of the papers comes due, later than `nowMs`. */
+  nextDueMs(nowMs: number): number {
+    const due = this.memory.papers.map(({ type }) => dueAt(this.#clauses, type, this.memory.facts) ?? 0)
+    return Math.min(...due.filter(at => at > nowMs))
   }
 
   /** Every paper that is not given up reads as it was sent; one that is does not. */
@@ -198,6 +212,8 @@ export class HistoryPerson {
     const some = inForce[this.#chance.below(Math.max(1, inForce.length))]
     const at = Math.max(this.#bornMs + 2, nowMs - this.#chance.below(5 * dayMs))
     const dice = this.#chance.below(100)
+    const due = kept.find(({ id }) => this.mustBeGone(id, nowMs))
+    if (due && dice < 50) return this.#placing(nowMs, due)
     if (papers.length === 0 || (dice < 22 && papers.length < 4)) return this.#upload()
     if (dice < 36) return this.#told({ type: 'closed', atMs: at })
     if (dice < 42) return this.#told({ type: 'reopened', atMs: at })
@@ -281,6 +297,7 @@ export class HistoryPerson {
         }),
       done: (before, answer) => {
         const { id } = JSON.parse((answer as Answered).body)
+        if (paper) this.#caught = new Set([...this.#caught, paper.id])
         return { ...before, cases: [...before.cases, { key: named, id, began: nowMs, ...document }] }
       },
       refusals: ['hold.too-late', 'document.purged', 'subject.unknown', 'document.unknown', 'hold.too-many'],

@@ -1,3 +1,4 @@
+import { setTimeout as timer } from 'node:timers/promises'
 import { VaultError } from '../../src/domain/errors.ts'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import { purgeLimits } from '../../src/domain/purge-run.ts'
@@ -104,22 +105,35 @@ export class HistoryWorld implements AsyncDisposable {
     await this.#folder[Symbol.asyncDispose]()
   }
 
-  async #steps(): Promise<void> {
+  /** @param spreadMs people do not all begin at once: some time within this */
+  async #steps(spreadMs = 0): Promise<void> {
     const nowMs = this.#clock.nowMs()
     this.#tally.steps += this.#persons.length
-    await Promise.all(this.#persons.map(person => person.step(this.vault, nowMs)))
+    const step = async (person: HistoryPerson): Promise<void> => {
+      if (spreadMs > 0) await timer(this.#chance.below(spreadMs))
+      await person.step(this.vault, nowMs)
+    }
+    await Promise.all(this.#persons.map(step))
   }
 
   /** Purges run while everybody takes a step: whoever wins, what is gone was due before or after that step. */
   async #racingRound(): Promise<void> {
+    // Years later many papers are due at once.
+    this.#clock.step(this.#chance.below(6) * 366 * dayMs)
+    this.#moveClock()
+    await Promise.all(historyTenants.map(tenant => this.#confirm(tenant)))
     this.told.push('race')
     this.#tally.races++
-    await Promise.all([this.#steps(), ...historyTenants.map(tenant => this.#purgeUnlessUntrusted(tenant))])
+    this.#at = ({ port }) => (port === 'ledger' ? timer(this.#chance.below(4)) : undefined)
+    await Promise.all([this.#steps(100), ...historyTenants.map(tenant => this.#purgeUnlessUntrusted(tenant))])
+    this.#at = () => undefined
   }
 
   /** From some call of a port on nothing answers any more; then the vault is opened again from what is on disk. */
   async #crashingRound(): Promise<void> {
     const last = this.#chance.below(40 * this.#persons.length)
+    this.#moveClock()
+    await Promise.all(historyTenants.map(tenant => this.#confirm(tenant)))
     this.told.push(`crash at call ${last}`)
     this.#tally.crashes++
     let count = 0
@@ -164,14 +178,23 @@ export class HistoryWorld implements AsyncDisposable {
 
   #moveClock(): void {
     const dice = this.#chance.below(20)
+    const nowMs = this.#clock.nowMs()
+    const nextMs = Math.min(...this.#persons.map(person => person.nextDueMs(nowMs)))
+    if (dice < 7 && Number.isFinite(nextMs)) {
+      // The last instant at which it is early, or the first at which it is due.
+      const eve = this.#chance.below(2)
+      this.told.push(`clock to ${new Date(nextMs - eve).toISOString()}`)
+      this.#clock.step(nextMs - eve - nowMs)
+      return
+    }
     const ms =
-      dice === 0
+      dice === 7
         ? -3 * dayMs
-        : dice === 1
+        : dice === 8
           ? 10 * 365 * dayMs
-          : dice < 8
+          : dice < 12
             ? this.#chance.below(300) * hourMs
-            : dice < 14
+            : dice < 16
               ? 30 * dayMs
               : (150 + this.#chance.below(700)) * dayMs
     this.told.push(`clock ${Math.round(ms / hourMs)} h`)
@@ -207,6 +230,8 @@ export class HistoryWorld implements AsyncDisposable {
       const row = await this.#open.ports.ledger.findDocument(person.tenant, id)
       const state = row?.state ?? 'missing'
       if (state === 'purged') gone.add(id)
+      if (state === 'purged' && person.isCaught(id))
+        throw new Error(`${id} was destroyed after a hold was acknowledged`)
       if (state === 'purged' && !person.mayBeGone(id, nowMs)) throw new Error(`${id} was destroyed early or while held`)
       if (state === 'stored' && person.mustBeGone(id, nowMs)) throw new Error(`${id} was forgotten: it is due`)
       if (state !== 'purged' && state !== 'stored') throw new Error(`${id} is ${state} after a purge`)
@@ -235,11 +260,14 @@ export class HistoryWorld implements AsyncDisposable {
     } catch (error) {
       if (trusted || !(error instanceof VaultError) || error.code !== 'purge.clock') throw error
       this.#tally.untrusted++
-      const [dpo, second] = ['dpo', 'dpo-2'].map(id => callerAs('dpo', id, tenant))
-      if (!dpo || !second) throw new Error('nobody')
-      await confirmClock(this.vault, dpo, { second })
+      await this.#confirm(tenant)
       await this.#purge(tenant)
     }
+  }
+
+  /** Two people say that the clock is right. */
+  async #confirm(tenant: TenantId): Promise<void> {
+    await confirmClock(this.vault, callerAs('dpo', 'dpo', tenant), { second: callerAs('dpo', 'dpo-2', tenant) })
   }
 
   async #purge(tenant: TenantId): Promise<void> {

@@ -57,7 +57,8 @@ export async function ownReplicaSet(): Promise<ReplicaSet> {
   }
 }
 
-async function programOfShared(): Promise<string> {
+/** The program that the shared replica set runs. */
+export async function programOfShared(): Promise<string> {
   const { argv } = await ask(mongoNeeds.value, { getCmdLineOpts: 1 })
   const [program] = Array.isArray(argv) ? argv : []
   if (typeof program !== 'string') throw new Error('the shared replica set does not say what it runs')
