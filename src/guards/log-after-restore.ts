@@ -32,12 +32,16 @@ export async function openLogsAfterRestore(
   const opened: string[] = []
   for (const tenant of owners) {
     const before = logsOf(stored, tenant).at(-1)
-    const known = [...names, ...(before === undefined ? [] : [parseLogName(before)])].flatMap(name => name ?? [])
-    const year = Math.max(utcYear(nowMs), ...known.map(name => name.year))
+    const own = [
+      ...names.filter(name => name.tenant === tenant),
+      ...(before === undefined ? [] : [parseLogName(before)]),
+    ]
+    const year = Math.max(utcYear(nowMs), ...own.map(name => name?.year ?? 0))
     const restored = 1 + Math.max(...names.filter(name => name.year === year).map(name => name.restored), 0)
     const log = logNamed({ tenant, year, restored })
     if (before !== undefined && compareLogs(before, log) >= 0) continue
-    await openOne(placing, tenant, before, log, nowMs)
+    // A clock that was set back since must not put it into a year that is not its own.
+    await openOne(placing, tenant, before, log, Math.max(nowMs, Date.UTC(year, 0, 1)))
     opened.push(log)
   }
   return opened

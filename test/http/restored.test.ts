@@ -63,7 +63,10 @@ suite('a restored vault as a process', () => {
     assert.equal(mended.code, 0, mended.stderr)
     const { restored, marks, replayed, opened } = JSON.parse(mended.stdout)
     assert.deepEqual([restored, marks, replayed], [['trail', 'ledger'], 3, 2])
-    assert.ok(opened.includes(`${storyTenant}/${year}.1`) && opened.includes(`_vault/${year}.1`), String(opened))
+    assert.ok(
+      opened.includes(`${storyTenant}/${year}.1`) && opened.some((log: string) => log.startsWith('_vault/')),
+      String(opened),
+    )
     const after = await runVault(['check'], settings)
     assert.equal(after.code, 0, after.stdout)
     assert.equal((await runVault(['trail', 'verify'], settings)).code, 0)
