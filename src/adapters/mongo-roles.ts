@@ -14,6 +14,9 @@ export interface MongoRole {
 
 type Actions = readonly ('find' | 'insert' | 'update' | 'remove')[]
 
+/** Every start looks whether the rules that two writers cannot both pass are still there. */
+const inspecting = 'listIndexes'
+
 /** Per role: what it may do to a row of the ledger, to a wrapped key and to a closed epoch. */
 const rights = {
   upload: { rows: ['find', 'insert', 'update'], keys: ['find', 'insert'], closed: ['find'] },
@@ -27,22 +30,29 @@ const writtenByRewrap: ReadonlySet<string> = new Set(['epochs'])
 
 /**
  * The database users' roles. The trail is never updated and nothing of it is removed, by anybody; `migrate` is for whoever makes
- * collections and indexes, and reads no row.
+ * collections and indexes, and brings rows of an older form to today's.
  */
 export function mongoRoles(database: string, keysDatabase: string): Readonly<Record<string, MongoRole>> {
   const roles = Object.entries(rights).map(([name, right]) => {
-    const main = mainCollections.map(collection => on(database, collection, mainActions(collection, name, right.rows)))
-    const keys = [on(keysDatabase, 'wrapped_keys', right.keys), on(keysDatabase, 'closed_epochs', right.closed)]
+    const main = mainCollections.map(collection =>
+      on(database, collection, [...mainActions(collection, name, right.rows), inspecting]),
+    )
+    const keys = [
+      on(keysDatabase, 'wrapped_keys', [...right.keys, inspecting]),
+      on(keysDatabase, 'closed_epochs', [...right.closed, inspecting]),
+    ]
     const forms = [on(database, 'migrations', ['find']), on(keysDatabase, 'migrations', ['find'])]
-    const privileges = [...main, ...keys, ...forms].filter(({ actions }) => actions.length > 0)
-    return [name, { role: `vault-${name}`, privileges, roles: [] }] as const
+    return [name, { role: `vault-${name}`, privileges: [...main, ...keys, ...forms], roles: [] }] as const
   })
   const made = [
     ...mainCollections.map(name => [database, name] as const),
     ...keyCollections.map(name => [keysDatabase, name] as const),
   ]
   const forms = [database, keysDatabase].map(db => on(db, 'migrations', ['find', 'insert', 'createCollection']))
-  const privileges = made.map(([db, name]) => on(db, name, ['createCollection', 'createIndex', 'listIndexes']))
+  const privileges = made.map(([db, name]) => {
+    const hasRows = db === database && !name.startsWith('trail_')
+    return on(db, name, ['createCollection', 'createIndex', inspecting, ...(hasRows ? ['find', 'update'] : [])])
+  })
   return {
     ...Object.fromEntries(roles),
     migrate: { role: 'vault-migrate', privileges: [...privileges, ...forms], roles: [] },
@@ -53,6 +63,8 @@ function mainActions(collection: CollectionName, role: string, rows: Actions): A
   if (collection === 'trail_batches') return ['find', 'insert']
   if (collection === 'trail_probes' || collection === 'leases') return ['find', 'insert', 'update']
   if (collection === 'spends') return role === 'rewrap' ? [] : ['find', 'insert', 'update']
+  // An upload that fails gives its idempotency key back.
+  if (collection === 'answers' && role === 'upload') return [...rows, 'remove']
   return role === 'rewrap' && writtenByRewrap.has(collection) ? ['find', 'insert', 'update'] : rows
 }
 

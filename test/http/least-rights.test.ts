@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { MongoRole } from '../../src/adapters/mongo-roles.ts'
+import { call, paper } from '../support/call.ts'
+import { freePort } from '../support/free-port.ts'
+import { guardedDatabase } from '../support/guarded-database.ts'
+import { drawIdCard } from '../support/papers.ts'
+import { productionPlace, productionSkip } from '../support/production-place.ts'
+import { runVault, type SpawnedVault, serveVault } from '../support/spawned-vault.ts'
+
+const tenant = 'omo7777'
+const subject = '/v1/subjects/person-1'
+const why = { 'Vault-Purpose': 'kyc', 'Vault-Case': 'CASE-1' }
+const processes = { intake: 'upload', access: 'read', jobs: 'purge', keys: 'rewrap' } as const
+
+/** Resolves once a job of the process ended; a failure of any of them fails the test. */
+async function jobsOf(vault: SpawnedVault, metrics: string, task: string): Promise<void> {
+  for (;;) {
+    const text = await (await fetch(metrics)).text()
+    const failed = /^vault_job_runs_total\{task="([^"]+)",out="failed"\} [1-9]/m.exec(text)?.[1]
+    assert.equal(failed, undefined, 'a job failed')
+    if (new RegExp(`^vault_job_runs_total\\{task="${task}",out="done"\\} [1-9]`, 'm').test(text)) return
+    assert.equal(vault.process.exitCode, null)
+    await new Promise(setImmediate)
+  }
+}
+
+test('with the rights that keys init prints and no other, each process does its work on a database that asks who it is', {
+  skip: productionSkip,
+}, async () => {
+  await using database = await guardedDatabase()
+  await using place = await productionPlace(database.uri)
+  const { settings, folder, doorKey, s3 } = place
+  const out = join(folder, 'first.json')
+  const inited = await runVault(['keys', 'init', '--door-key', doorKey], settings)
+  assert.equal(inited.code, 0, inited.stderr)
+  const { mongodb: roles } = (JSON.parse(inited.stdout) as { policies: { mongodb: Record<string, MongoRole> } })
+    .policies
+  const as = async (name: string): Promise<Record<string, string>> => {
+    const path = join(folder, `uri-of-${name}`)
+    await writeFile(path, await database.userWith(roles[name] ?? assert.fail(name)), { mode: 0o600 })
+    return { ...settings, VAULT_MONGODB_URI_FILE: path }
+  }
+  const migrated = await runVault(['migrate'], await as('migrate'))
+  assert.equal(migrated.code, 0, migrated.stderr)
+  const read = await as('read')
+  const made = await runVault(['caller', 'bootstrap', '--out', out], read)
+  assert.equal(made.code, 0, made.stderr)
+  const own = { intake: await as('upload'), access: read, jobs: await as('purge'), keys: await as('rewrap') }
+  for (const role of Object.keys(processes) as (keyof typeof processes)[]) {
+    const checked = await runVault(['check-config', '--as', role, '--json'], own[role])
+    const { findings } = JSON.parse(checked.stdout) as { findings: readonly { weight: string; message: string }[] }
+    assert.deepEqual(
+      findings.filter(({ weight }) => weight !== 'remark'),
+      [],
+      role,
+    )
+  }
+  await using intake = await serveVault(own.intake, '--as', 'intake')
+  await using access = await serveVault(own.access, '--as', 'access')
+  const port = await freePort()
+  await using jobs = await serveVault({ ...own.jobs, VAULT_METRICS_PORT: String(port) }, '--as', 'jobs')
+  await using keys = await serveVault(own.keys, '--as', 'keys')
+  const key = (role: string) => place.keyOf(out, tenant, role)
+  const [onboarding, senior] = [await key('onboarding'), await key('senior-reviewer')]
+  const card = await drawIdCard(600)
+  const headers = (idempotency: string) => ({ 'Idempotency-Key': idempotency })
+  const event = { type: 'tier', at: new Date().toISOString(), tier: 2 }
+  const told = await call(intake.url, 'POST', `${subject}/events`, {
+    key: onboarding,
+    headers: headers('t'),
+    json: event,
+  })
+  assert.equal(told.status, 202)
+  const upload = (idempotency: string) =>
+    call(intake.url, 'POST', `${subject}/documents`, {
+      key: onboarding,
+      headers: headers(idempotency),
+      body: paper({ type: 'id', kind: 'e-ktp' }, card),
+    })
+  const cut = await s3.cut('refused')
+  assert.equal((await upload('card')).status, 503)
+  await cut[Symbol.asyncDispose]()
+  const kept = await upload('card')
+  assert.equal(kept.status, 201, 'a failed try frees its key at once')
+  const review = (await call(access.url, 'GET', '/v1/reviews', { key: senior })).json.items[0].id
+  assert.equal((await call(access.url, 'PUT', `/v1/reviews/${review}/assignment`, { key: senior })).status, 200)
+  const opened = await call(access.url, 'GET', `/v1/documents/${kept.json.id}/content`, { key: senior, headers: why })
+  assert.deepEqual([opened.status, opened.bytes.length], [200, kept.json.sizeBytes])
+  const decided = await call(access.url, 'POST', `/v1/documents/${kept.json.id}/reviews`, {
+    key: senior,
+    headers: headers('decide'),
+    json: { decision: 'approve', reasons: ['matches-subject'] },
+  })
+  assert.equal(decided.status, 201)
+  await jobsOf(jobs, `http://127.0.0.1:${port}/metrics`, 'sweep-deposits')
+  for (const { url } of [intake, access, jobs, keys]) {
+    assert.deepEqual((await call(url, 'GET', '/readyz')).json, { ready: true, failing: [] })
+  }
+  for (const vault of [intake, access, jobs, keys]) {
+    vault.process.kill('SIGTERM')
+    const { code, stderr } = await vault.ended
+    assert.equal(code, 0)
+    assert.ok(!/"msg":"job failed"|unexpected error/.test(stderr), stderr)
+  }
+})
