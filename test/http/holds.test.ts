@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { maxHolds } from '../../src/domain/hold.ts'
+import { parsePersonId } from '../../src/domain/ids.ts'
 import type { CallAnswer } from '../support/call.ts'
 import { bury, type FileDesk, giveUp, openFileDesk } from '../support/file-desk.ts'
 import { recorded } from '../support/recorded.ts'
@@ -157,6 +158,14 @@ test('what a person holds no event ends, what an event holds people may release,
     again.json.holds.map((hold: { id: string }) => hold.id),
     [`${id}.1`, byPerson.json.id],
   )
+})
+
+test('nobody is called event, so that no person’s hold is ever taken for one that events may end', async () => {
+  const json = { person: 'event', kind: 'person', roles: ['legal'] }
+  const made = await desk.ask('admin', 'POST', '/v1/callers', { json, headers: desk.beside('dpo') })
+  assert.deepEqual([made.status, made.json.code], [400, 'field.invalid'])
+  assert.equal(parsePersonId('event'), undefined)
+  assert.equal(parsePersonId('event-manager'), 'event-manager')
 })
 
 test('a repeated request places one hold, another under the same key is refused', async () => {
