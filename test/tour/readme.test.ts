@@ -31,11 +31,13 @@ test('the tour of the README does, line by line, what the README says', { skip }
   const statuses = [...stdout.matchAll(/^@(\d{3})$/gm)].map(([, found]) => Number(found))
   assert.deepEqual(
     statuses,
-    [202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200, 202, 202, 200, 200, 200, 200],
+    [202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200, 202, 202, 200, 200, 200, 200, 202, 200, 202, 410],
     stdout,
   )
   assert.match(stdout, /^vault-receipt: /im)
   assert.match(stdout, /"heldBy":\[\{"id":"[0-9a-f-]+\.1","kind":"legal_order","case":"WRIT-1"\}\]/)
+  assert.match(stdout, /"due":\{"on":"2025-07-01",/)
+  assert.match(stdout, /"basis":"term:identity-records","dueOn":"2025-07-01","policyVersion":1/)
   assert.match(stdout, /"outcome":"shredded","until":"\d{4}-\d\d-\d\d","ground":"shred"/)
   assert.deepEqual([...readFileSync(join(folder, 'seen.jpg')).subarray(0, 3)], [0xff, 0xd8, 0xff])
   for (const code of ['role.not-assigned', 'purpose.missing', 'role.not-allowed']) {
