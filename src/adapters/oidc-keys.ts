@@ -53,7 +53,7 @@ export class FetchedKeys {
     const known = this.#fresh()
     const key = known && (await keyIn(known.find, wanted))
     if (key) {
-      if (this.#ageMs(known.sinceMs) > keySetTimes.keptMs / 2 && this.#mayTry()) this.#renewBehind()
+      if (this.#ageMs(known.sinceMs) > keySetTimes.keptMs / 2) this.#renewBehind()
       return key
     }
     if (!this.#underWay && !this.#mayTry()) {
@@ -74,6 +74,7 @@ export class FetchedKeys {
 
   /** Nobody waits for it, so nobody else would say that it failed. */
   #renewBehind(): void {
+    if (this.#underWay || !this.#mayTry()) return
     void this.#renew().catch((error: unknown) => this.#log.warn('keys of an issuer not renewed', causeOf(error)))
   }
 
