@@ -14,6 +14,7 @@ const allowed: Readonly<Record<keyof LogFields, 'string' | 'number'>> = {
   member: 'string',
   job: 'string',
   count: 'number',
+  fence: 'number',
   total: 'number',
   port: 'number',
   pid: 'number',

@@ -67,10 +67,11 @@ async function runInTurn(vault: Vault, job: Job, signal: AbortSignal): Promise<n
   if (job.leaseMs === undefined) return job.run(vault, signal)
   const fence = await vault.ledger.takeLease(job.name, vault.instance, vault.clock.nowMs(), job.leaseMs)
   if (fence === undefined) return undefined
+  const startedMs = vault.clock.nowMs()
   try {
     const lease = AbortSignal.any([signal, AbortSignal.timeout(job.leaseMs)])
     const count = await job.run(vault, lease)
-    if (count > 0) vault.log.info('job done', { job: job.name, count })
+    vault.log.info('job done', { job: job.name, count, fence, durationMs: vault.clock.nowMs() - startedMs })
     return count
   } finally {
     await vault.ledger.dropLease(job.name, vault.instance)

@@ -13,6 +13,8 @@ export interface LogFields {
   readonly member?: string
   readonly job?: string
   readonly count?: number
+  /** Of the lease that a job ran under: of all runs of all instances, each has its own. */
+  readonly fence?: number
   /** How many there are in all, where `count` are done. */
   readonly total?: number
   readonly port?: number

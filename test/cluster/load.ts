@@ -35,14 +35,16 @@ const idOf = ({ bytes }: Answer): string => String((JSON.parse(bytes.toString())
 export async function client(load: Load): Promise<void> {
   while (Date.now() < load.untilMs) {
     const subject = `p-${randomBytes(8).toString('hex')}`
-    const told = await keepAsking(load, 'tier', `/v1/subjects/${subject}/events`, 'tier', () =>
-      JSON.stringify({ type: 'tier', at: new Date().toISOString(), tier: 2 }),
-    )
+    // A repetition is the very same request: the first may have had its effect without an answer.
+    const event = JSON.stringify({ type: 'tier', at: new Date().toISOString(), tier: 2 })
+    const told = await keepAsking(load, 'tier', `/v1/subjects/${subject}/events`, 'tier', () => event)
     if (!told) return
     const path = `/v1/subjects/${subject}/documents`
     const meta = { type: 'address', kind: 'utility-bill' }
+    const raced = await race(load, path, () => paper(meta, bill))
     const stored = await keepAsking(load, 'upload', path, 'one', () => paper(meta, bill))
     if (!stored) return
+    if (raced.some(id => id !== idOf(stored))) load.violations.push('an idempotency key had two effects at once')
     load.kept.push({ id: idOf(stored), sha256: sha256(bill), sizeBytes: bill.length })
     const replayed = await keepAsking(load, 'replay', path, 'one', () => paper(meta, bill))
     if (replayed && (idOf(replayed) !== idOf(stored) || replayed.headers.get('idempotent-replayed') !== 'true')) {
@@ -50,6 +52,22 @@ export async function client(load: Load): Promise<void> {
     }
     await look(load)
   }
+}
+
+/** The same request with the same key to two instances at once. @returns the papers that were acknowledged */
+async function race(load: Load, path: string, body: () => FormData): Promise<readonly string[]> {
+  const [one, two] = load.urls.toSorted(() => Math.random() - 0.5)
+  if (one === undefined || two === undefined) return []
+  const headers = { Authorization: `Bearer ${load.keys.onboarding}`, 'Idempotency-Key': 'one' }
+  const answers = await Promise.all(
+    [one, two].map(url => send(`${url}${path}`, { method: 'POST', headers, body: body() }).catch(() => undefined)),
+  )
+  const statuses = answers.map(answer => answer?.status ?? 'broken').toSorted()
+  count(load, `race ${statuses.join('+')}`)
+  for (const answer of answers) {
+    if (answer && ![201, 409, 429, 503].includes(answer.status)) load.violations.push(`a racer got ${answer.status}`)
+  }
+  return answers.flatMap(answer => (answer?.status === 201 ? [idOf(answer)] : []))
 }
 
 /** One of the kept papers, by any instance; a failure is allowed while something is down, a wrong byte never. */

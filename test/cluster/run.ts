@@ -1,14 +1,16 @@
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ProductionPlace, productionPlace, productionSkip } from '../support/production-place.ts'
+import { prepare } from '../support/production-site.ts'
 import { ownReplicaSet } from '../support/replica-set.ts'
 import { runVault, type SpawnedVault, serveVault } from '../support/spawned-vault.ts'
+import { judgeJobs } from './jobs.ts'
 import { client, type Load, read } from './load.ts'
 
 /**
  * `npm run test:cluster`: four vault processes on one backing, with a replica set of their own, under load for 60 s. On the way
  * one of them is killed, another takes its place, and the primary of the database is killed. Prints what was killed and what
- * was counted; exit code 1 when anything that was acknowledged is not there, differs, or the trail or `check` finds fault.
+ * was counted; exit code 1 when anything that was acknowledged is not there, differs, an idempotency key had two effects, a
+ * job ran twice at once, or the trail or `check` finds fault.
  */
 const tenant = 'omo7777'
 const secondsOfLoad = 60
@@ -24,14 +26,16 @@ if (productionSkip !== false) {
 async function run(): Promise<boolean> {
   await using set = await ownReplicaSet()
   await using place = await productionPlace(set.uri)
-  const settings = { ...place.settings, VAULT_READ_BUDGET: '1000000', VAULT_LOG_LEVEL: 'error' }
-  const load = await prepare(place, settings)
+  const settings = { ...place.settings, VAULT_READ_BUDGET: '1000000', VAULT_LOG_LEVEL: 'info' }
+  const load = await prepared(place)
   await using stack = new AsyncDisposableStack()
   const vaults: SpawnedVault[] = []
+  const all: SpawnedVault[] = []
   const start = async (): Promise<SpawnedVault> => {
     const vault = stack.use(await serveVault(settings))
     load.urls.push(vault.url)
     vaults.push(vault)
+    all.push(vault)
     return vault
   }
   for (let at = 0; at < 4; at++) await start()
@@ -55,22 +59,17 @@ async function run(): Promise<boolean> {
     }),
   )
   if (stopped.some(code => code !== 0)) load.violations.push(`instances ended with ${stopped.join(', ')}`)
+  const jobs = judgeJobs(await Promise.all(all.map(({ ended }) => ended)), await place.leases())
+  load.violations.push(...jobs.violations)
+  print(`\njobs, by their leases:\n${jobs.summary.join('\n')}`)
   await judged(['trail', 'verify'], settings, load)
   await judged(['check'], settings, load)
   return report(load)
 }
 
-async function prepare(place: ProductionPlace, settings: Readonly<Record<string, string>>): Promise<Load> {
-  const out = join(place.folder, 'first.json')
-  const steps = [['keys', 'init', '--door-key', place.doorKey], ['migrate'], ['caller', 'bootstrap', '--out', out]]
-  for (const args of steps) {
-    const ran = await runVault(args, settings)
-    if (ran.code !== 0) throw new Error(`${args.join(' ')}: ${ran.stderr}`)
-  }
-  const [onboarding, senior] = [
-    await place.keyOf(out, tenant, 'onboarding'),
-    await place.keyOf(out, tenant, 'senior-reviewer'),
-  ]
+async function prepared(place: ProductionPlace): Promise<Load> {
+  const key = await prepare(place)
+  const [onboarding, senior] = [await key(tenant, 'onboarding'), await key(tenant, 'senior-reviewer')]
   return { urls: [], keys: { onboarding, senior }, untilMs: 0, kept: [], counts: new Map(), violations: [] }
 }
 

@@ -9,10 +9,10 @@ import {
 } from '@aws-sdk/client-kms'
 import { openKmsKeyring } from '../../src/adapters/kms-keyring.ts'
 import type { TenantId } from '../../src/domain/ids.ts'
+import { injecting } from '../support/injecting.ts'
 import { freshKms, kmsNeeds } from '../support/kms-keys.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
-import { throttling } from '../support/throttling.ts'
 
 const { skip, endpoint } = kmsNeeds
 const [own, shared] = ['own' as TenantId, 'shared' as TenantId]
@@ -21,7 +21,7 @@ const dayMs = 24 * 3_600_000
 
 test('wrapping anew is one ReEncrypt to the exact ARN, and no Decrypt', { skip }, async () => {
   await using kms = await freshKms()
-  await using proxy = await throttling(endpoint, () => false)
+  await using proxy = await injecting(endpoint, () => undefined)
   await using ring = await openKmsKeyring({ ...kms.options, endpoint: proxy.url })
   const { edks } = await ring.newDataKey(rawGrant, contextOf(shared))
   const { to } = await ring.beginEpoch(rawGrant, shared)
@@ -38,7 +38,7 @@ test('a process that only wraps anew needs no door, and is ready while the key i
   await using maker = await openKmsKeyring(kms.options)
   const { edks } = await maker.newDataKey(rawGrant, contextOf(shared))
   const { to } = await maker.beginEpoch(rawGrant, shared)
-  await using proxy = await throttling(endpoint, () => false)
+  await using proxy = await injecting(endpoint, () => undefined)
   await using ring = await openKmsKeyring({ ...options, endpoint: proxy.url, may: ['rewrap'] })
   await ring.ready()
   assert.equal((await ring.rewrap(rawGrant, edks, contextOf(shared), to)).epoch, to)

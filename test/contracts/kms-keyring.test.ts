@@ -4,10 +4,11 @@ import { test } from 'node:test'
 import { DisableKeyCommand } from '@aws-sdk/client-kms'
 import { initDoorFile, openKmsKeyring } from '../../src/adapters/kms-keyring.ts'
 import type { Keyring } from '../../src/ports/keyring.ts'
+import { injecting, throttled } from '../support/injecting.ts'
 import { freshKms, kmsNeeds } from '../support/kms-keys.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
-import { throttling } from '../support/throttling.ts'
+import { Seeded } from '../support/seeded.ts'
 import { type Cut, freshProxy, proxyNeeds } from '../support/toxic.ts'
 import { type KeyringFixture, keyringContract } from './keyring.contract.ts'
 import { keyringEpochsContract } from './keyring-epochs.contract.ts'
@@ -102,24 +103,41 @@ test('a door file that is absent, altered, of another form or context is refused
   await refused(openKmsKeyring({ ...kms.options, doorFile: `${doorFile}-none` }), 'config.invalid')
 })
 
-test('while KMS throttles 3 of 10 requests no call fails, and none asks more than four times', { skip }, async () => {
+test('while KMS throttles 3 of 10 requests at random, of 300 calls none fails', { skip }, async t => {
   await using kms = await freshKms()
-  const throttled = [true, false, false, true, false, false, false, true, false, false]
-  await using proxy = await throttling(endpoint, at => throttled[at % throttled.length] ?? false)
+  const chance = new Seeded()
+  t.diagnostic(`seed ${chance.seed}`)
+  await using proxy = await injecting(endpoint, () => (chance.below(10) < 3 ? throttled : undefined))
   await using ring = await openKmsKeyring({ ...kms.options, endpoint: proxy.url })
-  const uploads = 12
-  for (let at = 0; at < uploads; at++) {
-    const { edks, plaintextKey } = await ring.newDataKey(rawGrant, context)
-    assert.deepEqual(await ring.unwrap(rawGrant, edks, context), plaintextKey)
+  for (let round = 0; round < 10; round++) {
+    const made = await Promise.all(Array.from({ length: 15 }, () => ring.newDataKey(rawGrant, context)))
+    await Promise.all(
+      made.map(async ({ edks, plaintextKey }) =>
+        assert.deepEqual(await ring.unwrap(rawGrant, edks, context), plaintextKey),
+      ),
+    )
     await ring.mac('door', Buffer.from('local'))
   }
-  assert.ok((proxy.counts.get('GenerateDataKey') ?? 0) <= uploads * 2)
+  assert.ok((proxy.counts.get('GenerateDataKey') ?? 0) > 150)
   assert.equal(proxy.counts.get('GenerateMac'), undefined)
+})
+
+test('a KMS that throttles everything is asked less and less often, and given up within 3 s', { skip }, async () => {
+  await using kms = await freshKms()
+  let throttles = false
+  await using proxy = await injecting(endpoint, () => (throttles ? throttled : undefined))
+  await using ring = await openKmsKeyring({ ...kms.options, endpoint: proxy.url })
+  throttles = true
+  const startMs = performance.now()
+  await refused(ring.newDataKey(rawGrant, context), 'keys.unavailable')
+  assert.ok(performance.now() - startMs < 3_000)
+  const asked = proxy.counts.get('GenerateDataKey') ?? 0
+  assert.ok(asked >= 5 && asked <= 40, `${asked} requests`)
 })
 
 test('one data key is one call to KMS, and so is one unwrap', { skip }, async () => {
   await using kms = await freshKms()
-  await using proxy = await throttling(endpoint, () => false)
+  await using proxy = await injecting(endpoint, () => undefined)
   await using ring = await openKmsKeyring({ ...kms.options, endpoint: proxy.url })
   const before = new Map(proxy.counts)
   const { edks } = await ring.newDataKey(rawGrant, context)

@@ -30,6 +30,8 @@ export interface ProductionPlace extends AsyncDisposable {
   readonly kms: Way
   /** Of a file that `caller bootstrap` wrote. */
   keyOf(file: string, tenant: string, role: string): Promise<string>
+  /** By name, the last number that each lease has given out. */
+  leases(): Promise<ReadonlyMap<string, number>>
   /** Every row of every collection of both databases, as BSON. */
   rows(): Promise<readonly Uint8Array[]>
 }
@@ -100,6 +102,10 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
       const found = made.find(key => key.tenant === tenant && key.role === role)
       if (!found) throw new Error(`no key of ${tenant} ${role}`)
       return found.key
+    },
+    async leases() {
+      const rows = await client.db(databases[0]).collection<{ _id: string; fence: number }>('leases').find().toArray()
+      return new Map(rows.map(({ _id, fence }) => [_id, fence]))
     },
     async rows() {
       const found: Uint8Array[] = []
