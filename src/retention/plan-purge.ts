@@ -16,12 +16,12 @@ import {
   keyedHash,
   recall,
 } from '../guards/idempotency.ts'
+import { planHashOf } from '../guards/plan-hash.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import { newUuid7 } from '../guards/uuid7.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
 import { refuseClock, retentionStateOf, stateChange } from './clock-trust.ts'
-import { planHashOf } from './plan-hash.ts'
 import { itemsDue } from './plan-items.ts'
 import { reckonDue } from './reckon-due.ts'
 

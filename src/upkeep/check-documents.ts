@@ -6,6 +6,7 @@ import type { Page } from '../ports/ledger.ts'
 import type { WrappedKey } from '../ports/wrapped-keys.ts'
 import { checkBody } from './check-body.ts'
 import { clearedAfterMs, everyItem, inGroups } from './check-pages.ts'
+import { checkTombstone, overdueFindings } from './check-tombstones.ts'
 import type { Checked, CheckOptions } from './checking.ts'
 import { isKept, wrongField } from './document-row.ts'
 import { EntryReader } from './entry-reader.ts'
@@ -19,6 +20,7 @@ const together = 32
 interface Readers {
   readonly storing: EntryReader
   readonly rewrapping: EntryReader
+  readonly certificate: EntryReader
 }
 
 /** Each row of a document, and what must stand beside it: person, key, body, storing entry, review. */
@@ -32,7 +34,11 @@ export async function* checkDocuments(
     ({ id }) => id,
     options.signal,
   )
-  const readers = { storing: new EntryReader(vault.batches), rewrapping: new EntryReader(vault.batches) }
+  const readers = {
+    storing: new EntryReader(vault.batches),
+    rewrapping: new EntryReader(vault.batches),
+    certificate: new EntryReader(vault.batches),
+  }
   for await (const group of inGroups(documents, together)) {
     const found = await Promise.all(group.map(document => checkRow(vault, tenant, document, readers)))
     for (const [at, document] of group.entries()) {
@@ -41,6 +47,8 @@ export async function* checkDocuments(
       yield* findings
       if (!isKept(document) || findings.some(({ code }) => code === 'document.malformed')) continue
       options.counts.stored++
+      // Of one that is being destroyed key and body may be gone already.
+      if (document.state === 'purging') continue
       yield* checkBody(vault.blobs, document, options)
     }
   }
@@ -66,8 +74,9 @@ async function checkRow(
       if (document.abandonedAtMs < clearedBeforeMs) findings.push({ code: 'deposit.abandoned', ...which })
       return findings
     case 'purged':
-      return findings
+      return checkTombstone(document, readers.certificate)
     case 'purging':
+      findings.push(...overdueFindings(document, vault.clock.nowMs()))
       break
     case 'stored':
       if (!(await vault.ledger.findReviewOf(tenant, document.id))) findings.push({ code: 'review.missing', ...which })
@@ -102,7 +111,7 @@ async function keyFindings(
   reader: EntryReader,
 ): Promise<readonly Finding[]> {
   const which = { tenant: document.tenant, document: document.id, key: wrappedKeyId(document.messageId) }
-  if (!key) return [{ code: 'key.missing', ...which }]
+  if (!key) return document.state === 'purging' ? [] : [{ code: 'key.missing', ...which }]
   if (key.tenant !== document.tenant) return [{ code: 'key.differs', ...which, detail: 'tenant' }]
   if (key.document !== document.id) return [{ code: 'key.differs', ...which, detail: 'document' }]
   if (!key.rewrapped && !isStoring(document, entry)) return []

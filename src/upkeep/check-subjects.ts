@@ -3,10 +3,11 @@ import { holdKinds, maxHolds } from '../domain/hold.ts'
 import { idPatterns, type SubjectId, type TenantId } from '../domain/ids.ts'
 import { maxTier, type Subject } from '../domain/subject.ts'
 import type { Page } from '../ports/ledger.ts'
+import { checkLook } from './check-looks.ts'
 import { everyItem } from './check-pages.ts'
 import type { Checked, CheckOptions } from './checking.ts'
 
-/** People's rows say what such a row may say. */
+/** People's rows say what such a row may say, and when the purge looks at their papers. */
 export async function* checkSubjects(
   vault: Checked,
   tenant: TenantId,
@@ -17,10 +18,14 @@ export async function* checkSubjects(
     ({ id }) => id,
     signal,
   )
+  const policy = vault.tenants.get(tenant)
+  const state = await vault.ledger.findRetentionState(tenant)
+  const reckoned = state?.policyVersion === policy?.version
   for await (const subject of subjects) {
     counts.subjects++
     const detail = wrongField(subject, tenant)
     if (detail !== undefined) yield { code: 'subject.malformed', tenant, subject: subject.id, detail }
+    else if (policy) yield* await checkLook(vault, policy, subject, reckoned)
   }
 }
 

@@ -5,6 +5,7 @@ import { checkDocuments } from './check-documents.ts'
 import { checkEntries } from './check-entries.ts'
 import { checkKeys } from './check-keys.ts'
 import { checkReviews } from './check-reviews.ts'
+import { checkRuns } from './check-runs.ts'
 import { checkSubjects } from './check-subjects.ts'
 import type { Checked, CheckOptions } from './checking.ts'
 
@@ -23,6 +24,7 @@ export async function* check(vault: Checked, options: CheckOptions): AsyncGenera
     yield* checkDocuments(vault, tenant, options)
     yield* checkReviews(vault, tenant, options)
     yield* checkAnswers(vault, tenant, options)
+    yield* checkRuns(vault, tenant, options)
   }
   yield* checkKeys(vault, options)
   yield* checkBlobs(vault, options)

@@ -27,10 +27,12 @@ export const damagesToDocuments: Readonly<Record<string, Damage>> = {
   'the kind of a paper is altered': altered(() => ({ kind: 'national-id' }), 'kind'),
   'the type of a paper is altered': altered(() => ({ type: 'address' }), 'type'),
   'the media of a paper is altered': altered(() => ({ media: 'image/webp' }), 'media'),
-  'the policy of a paper is altered': altered(
-    ({ policyVersion }) => ({ policyVersion: policyVersion + 1 }),
-    'policyVersion',
-  ),
+  'the policy of a paper is altered': (site, victims) => {
+    const document = victims.plain()
+    site.alter('document', document.id, { policyVersion: document.policyVersion + 1 })
+    const unknown = { code: 'policy.unknown', ...at(document), subject: document.subject } as const
+    return [ofEntry(document, 'policyVersion'), unknown]
+  },
   'the depositor of a paper is altered': altered(() => ({ depositedBy: 'somebody' }), 'depositedBy'),
   'the key commitment of a paper is altered': altered((_, chance) => ({ commitKey: randomHash(chance) }), 'commitKey'),
   'the frame length of a paper is altered': (site, victims) => {

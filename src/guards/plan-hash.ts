@@ -1,6 +1,6 @@
 import { canonicalJson } from '../domain/canonical.ts'
 import type { PurgeItem } from '../domain/purge-run.ts'
-import { sha256Of } from '../guards/fingerprints.ts'
+import { sha256Of } from './fingerprints.ts'
 
 /**
  * Lower-case hex SHA-256 over the items in their order, each as its canonical JSON (RFC 8785) without `outcome` and a line
