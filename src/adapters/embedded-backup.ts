@@ -211,7 +211,8 @@ function isWithin(path: string, root: string): boolean {
   return from === '' || (from !== '..' && !from.startsWith(`..${sep}`) && !from.startsWith(sep))
 }
 
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error ? String(error.code) : undefined
 
 async function translated<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -219,7 +220,7 @@ async function translated<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof VaultError) throw error
     const full = codeOf(error) === 'ENOSPC' || (error instanceof Error && 'errcode' in error && error.errcode === 13)
-    const detail = `the backup cannot be made (${String(codeOf(error) ?? 'unexpected')})`
+    const detail = `the backup cannot be made (${codeOf(error) ?? 'unexpected'})`
     throw new VaultError(full ? 'storage.full' : 'ledger.unavailable', { detail }, error)
   }
 }

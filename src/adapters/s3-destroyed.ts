@@ -211,9 +211,14 @@ function isAbsentLock(error: unknown): boolean {
   return error instanceof Error && error.name === 'ObjectLockConfigurationNotFoundError'
 }
 
-function parsed(text: string): { readonly v: unknown; readonly marks: readonly DestroyedMark[] } | undefined {
+interface Stored {
+  readonly v: unknown
+  readonly marks: readonly DestroyedMark[]
+}
+
+function parsed(text: string): Stored | undefined {
   try {
-    return JSON.parse(text)
+    return JSON.parse(text) as Stored
   } catch {
     return undefined
   }

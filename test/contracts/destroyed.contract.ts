@@ -32,7 +32,7 @@ export const sorted = (marks: readonly DestroyedMark[]): readonly DestroyedMark[
 /** A list in a place of its own, and the same list as another process opens it. */
 export interface DestroyedPlace {
   readonly destroyed: Destroyed
-  again(): Promise<Destroyed>
+  readonly again: () => Promise<Destroyed>
 }
 
 /** What every list of the destroyed promises. */

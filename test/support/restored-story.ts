@@ -30,9 +30,9 @@ export interface Story extends AsyncDisposable {
   readonly erased: readonly DocumentId[]
   readonly kept: { readonly id: DocumentId; readonly bytes: Buffer }
   /** A copy of the vault as it ended, with these parts as they were backed up. */
-  restored(...some: readonly Part[]): Promise<EmbeddedConfig>
+  readonly restored: (...some: readonly Part[]) => Promise<EmbeddedConfig>
   /** The list of the destroyed goes on: it is taken from one copy to the other. */
-  keepList(from: EmbeddedConfig, to: EmbeddedConfig): Promise<void>
+  readonly keepList: (from: EmbeddedConfig, to: EmbeddedConfig) => Promise<void>
 }
 
 export function openAt(config: EmbeddedConfig, clock: TestClock, mayBeRestored = false) {
