@@ -51,7 +51,12 @@ export function installScriptsAreDecided(
 /**
  * The oldest version of each package that is known to be without the holes named in SECURITY.md; a later one always passes.
  */
-export const versionFloors: Readonly<Record<string, string>> = { multer: '2.5.0', sharp: '0.35.5', express: '5.3.0', jose: '6.2.17' }
+export const versionFloors: Readonly<Record<string, string>> = {
+  multer: '2.5.0',
+  sharp: '0.35.5',
+  express: '5.3.0',
+  jose: '6.2.17',
+}
 
 export function floorsHold(lock: LockFile, floors: Readonly<Record<string, string>>): readonly string[] {
   return Object.entries(floors).flatMap(([name, floor]) => {
