@@ -25,10 +25,10 @@ const of = (name: string, ...path: readonly string[]): Plain | undefined => at(s
 const ours = names.filter(name => of(name, 'image') === 'kyc-document-vault:local')
 const servers = ['mongo1', 'mongo2', 'mongo3', 's3', 'kms']
 const steps = ['servers', 'door', 'migrate', 'first-callers']
-const roles = ['intake', 'access', 'jobs']
+const roles = processRoles
 const settings = readEnvFile(textOf('infra/compose/vault.env'))
 
-test('there is the vault as three processes, its servers, the steps that prepare them, and the vault by itself', () => {
+test('there is the vault as a process for each role, its servers, the steps that prepare them, and the vault by itself', () => {
   assert.deepEqual(names.toSorted(), ['place', 'embedded', ...servers, ...steps, ...roles].toSorted())
   assert.deepEqual(ours.toSorted(), ['place', 'embedded', ...steps, ...roles].toSorted())
   for (const name of ours) assert.equal(of(name, 'build'), '.', name)
@@ -82,9 +82,8 @@ test('each step waits for the end of the one before, and the vault for the last'
 
 test('each process has one role, a port of its own, and asks its own health', () => {
   const ports = roles.map(name => String(of(name, 'environment', 'VAULT_PORT')))
-  assert.deepEqual(ports, ['8080', '8081', '8082'])
+  assert.deepEqual(ports, ['8080', '8081', '8082', '8083'])
   for (const [index, name] of roles.entries()) {
-    assert.ok(processRoles.some(role => role === name))
     assert.deepEqual(of(name, 'command'), ['serve', '--as', name])
     assert.equal(of(name, 'stop_grace_period'), '15s')
     const probe = `["CMD","node","-e","fetch('http://127.0.0.1:${ports[index]}/livez')`
@@ -96,7 +95,7 @@ test('secrets lie where they are needed: the door not with the jobs, the keys of
   const volumes = (name: string) => of(name, 'volumes') as readonly string[]
   assert.ok(volumes('intake').includes('secrets:/app/vault-data-keys:ro'))
   assert.ok(volumes('access').includes('secrets:/app/vault-data-keys:ro'))
-  assert.deepEqual(volumes('jobs'), ['./infra/compose:/app/infra/compose:ro'])
+  for (const name of ['jobs', 'keys']) assert.deepEqual(volumes(name), ['./infra/compose:/app/infra/compose:ro'])
   const holding = (volume: string) =>
     names.filter(name => JSON.stringify(of(name, 'volumes') ?? '').includes(`"${volume}:`))
   assert.deepEqual(holding('emulator'), ['servers'])
