@@ -150,8 +150,8 @@ function latestOpening({ accountOpenedAtMs, closedAtMs, ...told }: Subject): num
 /**
  * Applies an event so that any order of arrival ends in the same subject but for the numbering of its holds: of each fact the
  * latest time counts, of openings the earliest, and of two tiers at one instant the higher. The latest closing counts, since
- * whoever tells of it says that the account lasted until then, and a paper that is destroyed too early never comes back. `lookAtMs` is left to the caller,
- * who knows the tenant's promises.
+ * whoever tells of it says that the account lasted until then, and a paper that is destroyed too early never comes back.
+ * `lookAtMs` is left to the caller, who knows the tenant's promises.
  */
 export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
   const openedAtMs = Math.min(subject.openedAtMs, event.atMs)
