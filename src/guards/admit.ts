@@ -2,7 +2,6 @@ import type { Caller } from '../domain/caller.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import { type Action, decide, type Scope } from '../domain/permission.ts'
-import type { Change } from '../ports/ledger.ts'
 import { type Ask, intentDraft, type Outcome, outcomeDraft, type Refusal, reasonOf, refusalOf } from './asking.ts'
 import { type Beside, type Stand, useOf, whoStandsBeside } from './beside.ts'
 import { appendLater, appendOutcome } from './late-outcomes.ts'
@@ -72,24 +71,16 @@ function mint<A extends Action>(caller: Caller, ask: Ask<A>, placed: Placed): Gr
 async function useApproval(vault: Guarded, grant: Grant, stand: Stand): Promise<void> {
   const used = 'approval' in stand && stand.approval ? useOf(stand.approval) : undefined
   if (!used) return
-  const failure = await commitUse(vault, grant, used)
-  if (failure === undefined) return
-  const held = holdOf(grant)
-  held.spent = true
-  await vault.trail.append([
-    outcomeDraft(held.caller, held.ask, grant.intent.id, { out: 'error', why: codeOf(failure) }),
-  ])
-  if (failure instanceof VaultError) recorded.add(failure)
-  throw failure
-}
-
-/** @returns why it could not be used up */
-async function commitUse(vault: Guarded, grant: Grant, used: Change): Promise<unknown> {
   try {
     const committed = await vault.ledger.commit(grant, [used])
-    return committed.done ? undefined : new VaultError('approval.ended')
+    if (!committed.done) throw new VaultError('approval.ended')
   } catch (error) {
-    return error
+    const held = holdOf(grant)
+    held.spent = true
+    const outcome = { out: 'error', why: codeOf(error) } as const
+    await vault.trail.append([outcomeDraft(held.caller, held.ask, grant.intent.id, outcome)])
+    if (error instanceof VaultError) recorded.add(error)
+    throw error
   }
 }
 
