@@ -9,6 +9,7 @@ export const findingCodes = {
   'subject.malformed': 'the row of a person says what no row may say',
   'key.missing': 'a kept document has no wrapped key: it cannot be opened',
   'key.differs': 'the wrapped key of a document names another document or tenant, or is not the one it was stored with',
+  'key.ended': 'a wrapped key under an epoch that is over: it opens nothing, as after an older store was put back',
   'key.orphan': 'a wrapped key that no row names',
   'key.foreign-name': 'a wrapped key under a name that the vault does not give',
   'blob.missing': 'a kept document has no sealed body',

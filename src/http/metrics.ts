@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
 import { countOverdueAnswers } from '../retention/answer-deletions.ts'
+import { countFormerKeys } from '../upkeep/count-former-keys.ts'
 import type { Door } from './door.ts'
 import { failingNow } from './health.ts'
 import { createServer } from './node-http.ts'
@@ -96,6 +97,21 @@ async function makeRegistry(door: Door, connections: () => Promise<number>): Pro
           door.vault.log.warn('overdue answers not counted', { tenant: tenant.id, code: codeOf(error) })
         })
         if (overdue !== undefined) this.set({ tenant: tenant.id }, overdue)
+      }
+    },
+  })
+  new Gauge({
+    name: 'vault_keys_to_rewrap',
+    help: 'Data keys that are not under the active epoch: what a rotation has still to do.',
+    labelNames: ['tenant'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const tenant of door.vault.tenants.keys()) {
+        const count = await countFormerKeys(door.vault, tenant).catch((error: unknown) => {
+          door.vault.log.warn('keys to rewrap not counted', { tenant, code: codeOf(error) })
+        })
+        if (count !== undefined) this.set({ tenant }, count)
       }
     },
   })

@@ -3,6 +3,7 @@ import { checkAnswers } from './check-answers.ts'
 import { checkBlobs } from './check-blobs.ts'
 import { checkDocuments } from './check-documents.ts'
 import { checkEntries } from './check-entries.ts'
+import { checkEpochs } from './check-epochs.ts'
 import { checkKeys } from './check-keys.ts'
 import { checkReviews } from './check-reviews.ts'
 import { checkRuns } from './check-runs.ts'
@@ -22,6 +23,7 @@ export async function* check(vault: Checked, options: CheckOptions): AsyncGenera
     if (!vault.tenants.has(tenant)) yield { code: 'tenant.unknown', tenant }
     yield* checkSubjects(vault, tenant, options)
     yield* checkDocuments(vault, tenant, options)
+    yield* checkEpochs(vault, tenant, options)
     yield* checkReviews(vault, tenant, options)
     yield* checkAnswers(vault, tenant, options)
     yield* checkRuns(vault, tenant, options)

@@ -4,6 +4,7 @@ import type { DocumentId } from '../../src/domain/ids.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import type { Ports } from '../../src/ports/ports.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
+import { countFormerKeys } from '../../src/upkeep/count-former-keys.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import { rewrapKeys } from '../../src/upkeep/rewrap.ts'
 import {
@@ -95,6 +96,29 @@ suite('rewrapping beside everything else', () => {
     const findings = (await findingsOf(vault)).map(({ code, document, detail }) => ({ code, document, detail }))
     const expected = [at.ids[0], at.ids[2]].map(document => ({ code: 'key.differs', document, detail: 'rewrapped' }))
     assert.deepEqual(findings, expected)
+  })
+
+  test('a store of wrapped keys from before the end that is put back is found, since nothing in it opens', async () => {
+    await using at = await rotationScene(2)
+    const { vault, ports, clock } = at
+    const before = await keyOf(vault, at.ids[0] as DocumentId)
+    await rotate(vault)
+    assert.equal(await countFormerKeys(vault, tenantId), 2)
+    for (const ms of [0, 10 * 60_000, 0, dayMs, 0]) {
+      clock.advance(ms)
+      await continueEpochs(vault, all)
+    }
+    assert.equal(await countFormerKeys(vault, tenantId), 0)
+    assert.deepEqual(await findingsOf(vault), [])
+    const { rewrapped } = await keyOf(vault, at.ids[0] as DocumentId)
+    assert.ok(rewrapped)
+    const back = { epoch: before.epoch, edks: before.edks, rewrapped }
+    assert.ok(await ports.wrappedKeys.replace(rawGrant, before.id, 'docs/2', back))
+    const found = (await findingsOf(vault)).map(({ code, key }) => [code, key])
+    assert.deepEqual(found, [
+      ['key.differs', before.id],
+      ['key.ended', before.id],
+    ])
   })
 
   test('a run that is aborted says so, and the next one ends it', async () => {
