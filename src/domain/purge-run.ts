@@ -81,6 +81,8 @@ export interface RetentionState {
   readonly tenant: TenantId
   /** Of the policy that `lookAtMs` of every closed subject was reckoned with. */
   readonly policyVersion: number
+  /** Marks of the clocks of each version as they were then (retention/clock-marks.ts); absent in a row of an older vault. */
+  readonly clocks?: Readonly<Record<string, string>>
   /** A clock is trusted from here to 35 days later, where no other clock can be asked. */
   readonly trustedMs: number
   /** When two people last said that this machine's clock is right; believed for a day, whatever another clock says. */

@@ -6,6 +6,7 @@ import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
+import { alteredVersions, clockMarksOf } from './clock-marks.ts'
 import { retentionStateOf, stateChange } from './clock-trust.ts'
 import { clockCaller } from './purge-caller.ts'
 import { requireRunning } from './stopping.ts'
@@ -22,24 +23,29 @@ export interface Reckoning {
 /**
  * Brings the moment at which the purge looks at each subject up to the tenant's policy of today, before anything is planned
  * by it. Nothing is written for a subject that is right already, so whatever ended it in the middle, it goes on where it was
- * at the cost of reading.
+ * at the cost of reading. Clocks that were altered under the version that papers came under are reckoned anew as well, so that
+ * nothing due is forgotten; that a promise was altered is on record and in the log.
  *
  * @returns how many subjects were changed, undefined when they were reckoned by this policy already
  * @throws {VaultError} vault.stopping - the signal ended it in the middle
  * @throws {VaultError} ledger.conflict - another instance reckoned at the same time; safe to repeat
  */
 export async function reckonDue(vault: Vault, tenant: Tenant, options: Reckoning): Promise<number | undefined> {
-  const state = await retentionStateOf(vault, tenant)
-  if (state.policyVersion === tenant.version) return undefined
+  const [state, clocks] = await Promise.all([retentionStateOf(vault, tenant), clockMarksOf(tenant)])
+  const altered = alteredVersions(state.clocks ?? {}, clocks)
+  if (state.policyVersion === tenant.version && state.clocks !== undefined && altered.length === 0) return undefined
+  if (altered.length > 0) {
+    vault.log.error('clocks of a policy were altered under their version', { tenant: tenant.id, count: altered.length })
+  }
   const { grant } = await admit(vault, clockCaller(vault, tenant.id), {
     action: 'retention.reckon',
     resource: { known: true },
-    detail: { policy: tenant.version, former: state.policyVersion },
+    detail: { policy: tenant.version, former: state.policyVersion, ...(altered.length > 0 ? { altered } : {}) },
   })
   try {
     const changed = await reckonEvery(vault, grant, tenant, options)
     requireRunning(options.signal)
-    const committed = await vault.ledger.commit(grant, [stateChange(state, { policyVersion: tenant.version })])
+    const committed = await vault.ledger.commit(grant, [stateChange(state, { policyVersion: tenant.version, clocks })])
     if (!committed.done) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
     await close(vault, grant, { out: 'done', detail: { subjects: changed, policy: tenant.version } })
     return changed
