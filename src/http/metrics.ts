@@ -1,11 +1,12 @@
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
+import { countFormerKeys } from '../guards/former-keys.ts'
 import { countOverdueAnswers } from '../retention/answer-deletions.ts'
-import { countFormerKeys } from '../upkeep/count-former-keys.ts'
 import type { Door } from './door.ts'
 import { failingNow } from './health.ts'
 import { createServer } from './node-http.ts'
+import { registerPurgeMetrics } from './purge-metrics.ts'
 
 export interface MetricsListener {
   readonly url: string
@@ -100,6 +101,7 @@ async function makeRegistry(door: Door, connections: () => Promise<number>): Pro
       }
     },
   })
+  registerPurgeMetrics(Gauge, registers, door.vault)
   new Gauge({
     name: 'vault_keys_to_rewrap',
     help: 'Data keys that are not under the active epoch: what a rotation has still to do.',

@@ -4,19 +4,26 @@ import { codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
 import { runPurges } from '../retention/run-purges.ts'
 
-/** One turn of each tenant's purge; what fails for one keeps no other from its own. @returns how many papers were destroyed */
+/**
+ * One turn of each tenant's purge; what fails for one keeps no other from its own.
+ *
+ * @returns how many papers were destroyed
+ * @throws {VaultError} the first failure, once every tenant had its turn
+ */
 export async function runPurgesOfAll(vault: Vault, signal: AbortSignal): Promise<number> {
   let destroyed = 0
+  let failure: unknown
   for (const tenant of vault.tenants.values()) {
     if (signal.aborted) break
     try {
       destroyed += await runPurges(vault, tenant, { signal, nextAfter: ms => nextAfter(tenant, ms) })
     } catch (error) {
-      if (codeOf(error) !== 'vault.stopping') {
-        vault.log.error('purge failed', { job: 'purge', tenant: tenant.id, code: codeOf(error) })
-      }
+      if (codeOf(error) === 'vault.stopping') break
+      vault.log.error('purge failed', { job: 'purge', tenant: tenant.id, code: codeOf(error) })
+      failure ??= error
     }
   }
+  if (failure !== undefined) throw failure
   return destroyed
 }
 

@@ -177,3 +177,29 @@ async function addSecondDpo(open: Open, ask: Ask): Promise<string> {
   assert.equal(added.status, 201)
   return added.json.key
 }
+
+test('the metrics tell how the purge of each platform stands', async () => {
+  await using stack = new AsyncDisposableStack()
+  const clock = new ManualClock(bornMs)
+  const open = stack.use(await openVault({ clock, metricsPort: 0 }))
+  const tenant = 'jnetot' as TenantId
+  for (const person of ['a', 'b']) {
+    await store(open.vault, tenant, person, person.charCodeAt(0))
+    await tell(open.vault, tenant, person, { type: 'closed', atMs: bornMs })
+  }
+  await tell(open.vault, tenant, 'b', { type: 'dispute.opened', atMs: bornMs, case: 'CASE-1' })
+  await runPurgesOfAll(open.vault, noSignal)
+  clock.advance(9 * yearMs)
+  const text = await (await fetch(open.door.metricsUrl ?? '')).text()
+  const value = (name: string, of: string = tenant) =>
+    text.match(new RegExp(`^${name}{tenant="${of}"} (.*)$`, 'm'))?.[1]
+  assert.equal(value('vault_purge_due'), '1')
+  assert.equal(value('vault_purge_overdue'), '1')
+  assert.ok(Number(value('vault_purge_oldest_due_seconds')) > 365 * 86_400)
+  assert.equal(value('vault_purge_held'), '1')
+  assert.equal(value('vault_purge_pending_certificates'), '0')
+  assert.equal(value('vault_purge_quarantined'), '0')
+  assert.equal(value('vault_purge_clock_trusted'), '0', 'nine years in one leap')
+  assert.equal(value('vault_purge_due', 'omo7777'), '0')
+  assert.equal(value('vault_purge_last_done_timestamp_seconds'), undefined)
+})
