@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import type { DocumentId } from '../../src/domain/ids.ts'
+import { countFormerKeys } from '../../src/guards/former-keys.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import type { Ports } from '../../src/ports/ports.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
-import { countFormerKeys } from '../../src/upkeep/count-former-keys.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import { rewrapKeys } from '../../src/upkeep/rewrap.ts'
 import {

@@ -1,5 +1,5 @@
 import type { TenantId } from '../domain/ids.ts'
-import type { Vault } from '../guards/vault.ts'
+import type { Vault } from './vault.ts'
 
 /**
  * How many data keys of a tenant are not under the active epoch: what a rotation has still to do.
