@@ -1,28 +1,34 @@
 import { parseArgs } from 'node:util'
 import type { SettingFinding } from '../domain/deployment.ts'
 import { inspectSettings, problemsOf } from '../settings-check.ts'
-import { type Command, type ExitCode, exit, print } from './command.ts'
+import { askTls } from './ask-tls.ts'
+import { type Command, type ExitCode, exit, print, UsageError } from './command.ts'
 import { rolesFrom } from './roles.ts'
 import { readWholeConfig } from './whole-config.ts'
 
 export const checkConfig: Command = {
   summary: 'say everything that is wrong with the settings and what they name',
   help: [
-    'Usage: check-config [--as intake|access|jobs]… [--json]',
+    'Usage: check-config [--as intake|access|jobs|keys]… [--tls <host[:port]>] [--json]',
     '',
     'Reads every setting and the policy of every tenant, and in production asks MongoDB (version, replica set, form, unique',
     'rules, trail), S3 (region, versions, encryption, public access, replication) and KMS (keys, their state, kind and region)',
     'about themselves, with the credentials it is run with. It changes nothing and opens no paper. `serve` refuses to start on',
     'each problem that is found here; a remark is for you to know.',
     '  --as <roles>  what the process will be for, as with `serve`',
+    '  --tls <host>  also shake hands with what ends TLS there: below VAULT_TLS_FLOOR it must refuse',
     '  --json        one JSON object {findings, ok} on standard output instead',
     '',
     'Exit codes: 0 no problem, 2 at least one, 3 none, but something does not answer.',
   ].join('\n'),
   async run(args) {
-    const options = { as: { type: 'string', multiple: true }, json: { type: 'boolean' } } as const
+    const options = {
+      as: { type: 'string', multiple: true },
+      tls: { type: 'string' },
+      json: { type: 'boolean' },
+    } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
-    const findings = await everyFinding(rolesFrom(values.as))
+    const findings = await everyFinding(rolesFrom(values.as), values.tls)
     const code = codeFor(findings)
     if (values.json) print(JSON.stringify({ findings, ok: code === exit.ok }, undefined, 2))
     else for (const finding of findings) print(lineOf(finding))
@@ -31,11 +37,18 @@ export const checkConfig: Command = {
   },
 }
 
-async function everyFinding(roles: ReturnType<typeof rolesFrom>): Promise<readonly SettingFinding[]> {
+async function everyFinding(
+  roles: ReturnType<typeof rolesFrom>,
+  tls: string | undefined,
+): Promise<readonly SettingFinding[]> {
   const reading = readWholeConfig()
   const wrong = await problemsOf(reading)
   if (wrong.length > 0) return wrong.map(problem => ({ weight: 'problem', ...problem }))
-  return inspectSettings(await reading, roles)
+  const config = await reading
+  if (tls === undefined) return inspectSettings(config, roles)
+  if (config.backing === 'embedded') throw new UsageError('--tls is for production, which has a VAULT_TLS_FLOOR.')
+  const found = await Promise.all([inspectSettings(config, roles), askTls(tls, config.deployment.tlsFloor)])
+  return found.flat()
 }
 
 function codeFor(findings: readonly SettingFinding[]): ExitCode {
