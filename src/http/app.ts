@@ -39,7 +39,13 @@ function begin(door: Door): RequestHandler {
   return (req, res, next) => {
     const requestId = newUuid7()
     const abort = door.inFlight.follow(res, () => logRequest(door, req, res))
-    beginExchange(res, { requestId, startedMs: performance.now(), abort, route: '(none)' })
+    beginExchange(res, {
+      requestId,
+      startedMs: performance.now(),
+      abort,
+      isLate: door.inFlight.stopping,
+      route: '(none)',
+    })
     res.setHeader('Vault-Request-Id', requestId)
     res.setHeader('Cache-Control', 'no-store')
     lingerThenClose(req, res, door.timeouts.lingerMs)

@@ -85,9 +85,9 @@ export function dispatchPublic(door: Door, route: PublicRoute): RequestHandler {
 }
 
 async function parse(door: Door, route: GuardedRoute, req: Request, res: Response, caller: Caller): Promise<Parsed> {
-  const { requestId, abort } = exchangeOf(res)
+  const { requestId, abort, isLate } = exchangeOf(res)
   const { headers } = req
-  if (door.inFlight.stopping) throw new VaultError('vault.stopping')
+  if (isLate) throw new VaultError('vault.stopping')
   const params = route.params ? parseFields(route.params, req.params) : undefined
   const query = parseQuery(route.query, req.url)
   const reason = reasonOf(req)

@@ -7,6 +7,8 @@ export interface Exchange {
   readonly requestId: string
   readonly startedMs: number
   readonly abort: AbortController
+  /** It came after a stop had begun: it is answered that the vault is stopping, while those before it get their time. */
+  readonly isLate: boolean
   /** The pattern of the route, once one has matched. */
   route: string
   caller?: Caller

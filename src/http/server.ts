@@ -127,7 +127,10 @@ function connectionsOf(server: Server): Promise<number> {
   })
 }
 
-/** No new connection, every answer closes its own, then whoever is not done by `stopMs` is cut off. */
+/**
+ * No new connection, every answer closes its own. A request that came before has until `stopMs` and is then cut off without
+ * another byte, so that nothing looks like an end; one that comes after, on a connection that was open, is answered 503.
+ */
 async function stop(door: Door, server: Server, metrics: MetricsListener | undefined): Promise<void> {
   const { inFlight, timeouts } = door
   inFlight.beginStop()

@@ -6,7 +6,7 @@ import type { Route } from '../../src/http/route.ts'
 import { requireJudged, routes } from '../../src/http/routes.ts'
 import { call, paper } from '../support/call.ts'
 import { openVault } from '../support/open-vault.ts'
-import { drawPhotograph } from '../support/papers.ts'
+import { drawLargeAddressProof, drawPhotograph } from '../support/papers.ts'
 import { codeOf, closed as connectionClosed, parseAnswers, rawAnswer, rawConnection } from '../support/raw-http.ts'
 import { recorded } from '../support/recorded.ts'
 
@@ -120,20 +120,82 @@ test('a stop lets the read under way end whole, closes what is idle, and takes n
   assert.deepEqual([last?.act, last?.out], ['document.open.original', 'done'])
 })
 
-test('a stop cuts off who does not end in time, and the look is on record as broken', async () => {
+test('a request that is under way at a stop is given its time, and then cut without an answer', async () => {
   await using opened = await openVault({ timeouts: { stopMs: 300 } })
   const { url } = opened.door
   const waiting = await rawConnection(url)
   const closed = connectionClosed(waiting.socket)
   const key = opened.key('nomor-keluar', 'onboarding')
-  const head = `POST /v1/subjects/u/events HTTP/1.1\r\nHost: v\r\nAuthorization: Bearer ${key}\r\nIdempotency-Key: t\r\n`
-  waiting.socket.write(`${head}Content-Type: application/json\r\nContent-Length: 50\r\n\r\n{"type"`)
-  await rawAnswer(url, 'GET /livez HTTP/1.1\r\nHost: v\r\nConnection: close\r\n\r\n')
+  waiting.socket.write(eventHead(key, 50))
+  // The door asks for the body only once it knows who asks and what for.
+  await once(waiting.socket, 'data')
+  waiting.socket.write('{"type"')
   await Promise.all([opened.door.stop(), closed])
-  // Whether the refusal still got out before the cut is a race; that nothing else did is not.
-  assert.ok(
-    parseAnswers(waiting.received()).every(answer => answer.status === 503 && codeOf(answer) === 'vault.stopping'),
+  assert.equal(waiting.received(), 'HTTP/1.1 100 Continue\r\n\r\n')
+})
+
+test('a request that ends in time after a stop has begun is done', async () => {
+  await using opened = await openVault()
+  const { socket, received } = await rawConnection(opened.door.url)
+  const closed = connectionClosed(socket)
+  const body = '{"type":"opened","at":"2026-01-01T00:00:00Z"}'
+  socket.write(eventHead(opened.key('nomor-keluar', 'onboarding'), body.length))
+  await once(socket, 'data')
+  const stopped = opened.door.stop()
+  socket.write(body)
+  await Promise.all([stopped, closed])
+  assert.deepEqual(
+    parseAnswers(received()).map(({ status }) => status),
+    [202],
   )
+})
+
+test('a request that comes after a stop has begun is answered 503, and its connection is closed', async () => {
+  await using opened = await openVault()
+  const { socket, received } = await rawConnection(opened.door.url)
+  const closed = connectionClosed(socket)
+  const key = opened.key('nomor-keluar', 'onboarding')
+  // Half of it came with the request before, so the connection is not idle when the stop begins.
+  socket.write('GET /livez HTTP/1.1\r\nHost: v\r\n\r\nGET /v1/limits HTTP/1.1\r\nHost: v\r\n')
+  await once(socket, 'data')
+  const stopped = opened.door.stop()
+  socket.write(`Authorization: Bearer ${key}\r\n\r\n`)
+  await Promise.all([stopped, closed])
+  const [alive, late] = parseAnswers(received())
+  assert.equal(alive?.status, 200)
+  assert.ok(late)
+  assert.deepEqual([late.status, codeOf(late)], [503, 'vault.stopping'])
+  assert.match(late.head, /^retry-after: \d+$/im)
+  assert.match(late.head, /^connection: close$/im)
+})
+
+test('a read whose reader takes nothing is cut at a stop, and the look is on record as broken', async () => {
+  await using opened = await openVault({ timeouts: { stopMs: 300 } })
+  const { url } = opened.door
+  const stored = await call(url, 'POST', '/v1/subjects/s/documents', {
+    key: opened.key('jnetot', 'onboarding'),
+    headers: { 'Idempotency-Key': 's' },
+    body: paper({ type: 'address', kind: 'utility-bill' }, drawLargeAddressProof(19 * 1024 * 1024)),
+  })
+  assert.equal(stored.status, 201, JSON.stringify(stored.json))
+  const { socket, received } = await rawConnection(url)
+  const closed = connectionClosed(socket)
+  const head = [
+    `GET /v1/documents/${stored.json.id}/content HTTP/1.1`,
+    'Host: v',
+    `Authorization: Bearer ${opened.key('jnetot', 'senior-reviewer')}`,
+    'Vault-Purpose: kyc',
+    'Vault-Case: c',
+  ]
+  socket.write(`${head.join('\r\n')}\r\n\r\n`)
+  await once(socket, 'data')
+  socket.pause()
+  await opened.door.stop()
+  socket.resume()
+  await closed
+  assert.ok(received().length < stored.json.sizeBytes)
+  const last = (await recorded(opened.vault, 'jnetot')).at(-1)
+  assert.deepEqual([last?.act, last?.out], ['document.open.original', 'broken'])
 })
 
 test('a client that waits for 100 Continue is refused without sending its body, or asked for it', async () => {
@@ -164,3 +226,16 @@ test('a client that waits for 100 Continue is refused without sending its body, 
   await connectionClosed(socket)
   assert.equal(parseAnswers(received())[0]?.status, 202)
 })
+
+function eventHead(key: string, length: number): string {
+  const lines = [
+    'POST /v1/subjects/u/events HTTP/1.1',
+    'Host: v',
+    `Authorization: Bearer ${key}`,
+    'Idempotency-Key: t',
+    'Content-Type: application/json',
+    `Content-Length: ${length}`,
+    'Expect: 100-continue',
+  ]
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
