@@ -130,6 +130,31 @@ suite('every call to a server fails in turn', { skip: productionSkip, concurrenc
   }
 })
 
+const latenciesMs = [150, 500, 1_000, 1_800]
+
+test('however late MongoDB, S3 or KMS answer, each request is right or 503 within 3 s', {
+  skip: productionSkip,
+  timeout: 240_000,
+}, async t => {
+  await using own = await setting()
+  for (const server of servers) {
+    for (const latency of latenciesMs) {
+      const acts = await Promise.all(Object.values(verbs).map(begin => begin(own)))
+      const answers: CallAnswer[] = []
+      {
+        const toxic = { type: 'latency', stream: 'downstream', attributes: { latency } } as const
+        await using _ = await own.site.place[server].add(toxic)
+        for (const act of acts) answers.push(await timed(act))
+      }
+      for (const answer of answers) assertRightOr503(answer, `${server} is ${latency} ms late`)
+      t.diagnostic(`${server} ${latency} ms late: ${answers.map(({ status }) => status).join(' ')}`)
+      await isReady(own.url, true)
+      for (const act of acts) await assertGoesOn(act)
+    }
+  }
+  await judge(t, own)
+})
+
 /** The connection of the nth request is reset, before the request arrives or in place of its answer; the next one is not. */
 async function resetAtEach(own: Setting, server: Server, begin: (own: Setting) => Promise<Act>): Promise<number> {
   const way = own.site.place[server]

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { closeSync, copyFileSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs'
+import { copyFileSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -12,6 +12,7 @@ import { paper } from '../support/call.ts'
 import { emptyFolder } from '../support/folder.ts'
 import { noisePicture, tenantId } from '../support/house-work.ts'
 import { needsPower } from '../support/needs.ts'
+import { smallDisk, smallDiskNeeds } from '../support/small-disk.ts'
 import { runVault, serveVault, settingsIn } from '../support/spawned-vault.ts'
 
 /** P1: whoever asks is told within this time that there is no trail. */
@@ -86,23 +87,19 @@ test('a trail that cannot be written stops every verb, and its return lets them 
   }),
 )
 
-const mounting = needsPower(canMount(), 'mounting a small disk')
 test('a full disk gives no byte without an intent, and room lets everything go on', {
-  skip: mounting.skip,
+  skip: smallDiskNeeds.skip,
 }, async _t => {
   await using own = await emptyFolder()
   const dataDir = join(own.path, 'data')
   mkdirSync(dataDir)
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m,mode=700', 'tmpfs', dataDir])
-  using unmounting = new DisposableStack()
-  unmounting.defer(() => void execFileSync('umount', ['-l', dataDir]))
+  using disk = smallDisk(dataDir, 24)
   const settings = settingsIn(own.path, { VAULT_READ_BUDGET: '1000000' })
   let looks = 0
   {
     await using server = await serveVault(settings)
     const scene = await sceneOn(server.url, dataDir, own.path)
-    const ballast = join(dataDir, 'ballast')
-    fill(ballast)
+    disk.fill()
     // Some room is left within the files: looks go on until it is used up.
     for (; looks < 5_000; looks++) {
       const { status, bytes } = await rawLook(scene)
@@ -117,7 +114,7 @@ test('a full disk gives no byte without an intent, and room lets everything go o
     const refused = await rawLook(scene)
     assert.ok(refused.status === 503 || refused.status === 507)
     assert.ok(refused.ms < promisedMs)
-    rmSync(ballast)
+    disk.free()
     await until(async () => (await rawLook(scene)).status === 200)
     assert.equal((await upload(scene, 'afterwards')).status, 201)
     server.process.kill('SIGTERM')
@@ -250,27 +247,6 @@ async function requireChecked(settings: Record<string, string>): Promise<void> {
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const patience = AbortSignal.timeout(20_000)
   while (!(await holds())) assert.ok(!patience.aborted, 'it does not recover')
-}
-
-function fill(path: string): void {
-  const file = openSync(path, 'w', 0o600)
-  try {
-    for (const size of [1 << 20, 1 << 12]) {
-      try {
-        for (;;) writeSync(file, Buffer.alloc(size))
-      } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
-      }
-    }
-  } finally {
-    closeSync(file)
-  }
-}
-
-function canMount(): boolean {
-  return succeeds(
-    'd=$(mktemp -d) && mount -t tmpfs -o size=1m tmpfs "$d"; s=$?; umount "$d" 2>/dev/null; rmdir "$d"; exit $s',
-  )
 }
 
 function canSetImmutable(): boolean {

@@ -12,17 +12,26 @@ export interface ReplicaSet extends AsyncDisposable {
   readonly uri: string
   /** Ends the primary as a power cut would. */
   killPrimary(): Promise<void>
+  /** Port and data folder of each. */
+  readonly members: readonly { readonly port: number; readonly path: string; hasEnded(): boolean }[]
+  /** Starts those that have ended, on what they left. */
+  restartEnded(): Promise<void>
   /** Stops all but the primary until it is told to go on: nothing gets a majority meanwhile. */
   pauseSecondaries(): Promise<AsyncDisposable>
 }
 
 interface Member {
   readonly port: number
-  readonly process: ChildProcess
+  readonly path: string
+  process: ChildProcess
+  hasEnded(): boolean
 }
 
-/** Runs the program that the shared replica set runs. */
-export async function ownReplicaSet(): Promise<ReplicaSet> {
+/**
+ * Runs the program that the shared replica set runs.
+ * @param prepare is given the data folder of each member before it starts; what it returns is disposed of after its end
+ */
+export async function ownReplicaSet(prepare?: (path: string) => Disposable): Promise<ReplicaSet> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder())
   const program = await programOfShared()
@@ -30,7 +39,13 @@ export async function ownReplicaSet(): Promise<ReplicaSet> {
   for (let at = 0; at < 3; at++) {
     const [port, path] = [await freePort(), join(folder.path, `m${at}`)]
     await mkdir(path)
-    const member = { port, process: start(program, port, path) }
+    if (prepare) stack.use(prepare(path))
+    const member: Member = {
+      port,
+      path,
+      process: start(program, port, path),
+      hasEnded: () => member.process.exitCode !== null || member.process.signalCode !== null,
+    }
     stack.defer(() => end(member))
     members.push(member)
   }
@@ -39,6 +54,10 @@ export async function ownReplicaSet(): Promise<ReplicaSet> {
   const held = stack.move()
   return {
     uri,
+    members,
+    async restartEnded() {
+      for (const member of members) if (member.hasEnded()) member.process = start(program, member.port, member.path)
+    },
     async killPrimary() {
       const port = await primaryPort(uri)
       for (const member of members) if (member.port === port) await end(member)
@@ -71,8 +90,9 @@ function start(program: string, port: number, path: string): ChildProcess {
   return spawn(program, [...place, ...limits], { stdio: 'ignore' })
 }
 
-async function end({ process }: Member): Promise<void> {
-  if (process.exitCode !== null || process.signalCode !== null) return
+async function end(member: Member): Promise<void> {
+  const { process } = member
+  if (member.hasEnded()) return
   const gone = once(process, 'exit')
   process.kill('SIGKILL')
   await gone
