@@ -29,7 +29,7 @@ const stopWithinMs = 10_000
 export const serve: Command = {
   summary: 'run the vault until SIGTERM or SIGINT',
   help: [
-    'Usage: serve [--as intake|access|jobs]…',
+    'Usage: serve [--as intake|access|jobs|keys]…',
     '',
     'Opens the data folder and the key file, making both at the first start (or MongoDB, S3 and KMS, which `migrate`,',
     '`keys init` and `caller bootstrap` have prepared), listens, and prints',
@@ -37,7 +37,8 @@ export const serve: Command = {
     'within 10 s (exit code 0); a second one ends it at once. Settings come from the environment: see `help`.',
     '  --as <roles>  what this process is for, several with commas or by repeating; everything when absent. It opens, holds',
     '                and serves what these roles need, and nothing else: intake takes papers and events in and opens none,',
-    '                access opens them and can neither make nor destroy one, jobs destroys and has no key.',
+    '                access opens them and can neither make nor destroy one, jobs destroys and has no key, keys wraps data',
+    '                keys anew and sees none.',
   ].join('\n'),
   async run(args) {
     const options = { as: { type: 'string', multiple: true } } as const

@@ -50,12 +50,13 @@ test('a process for jobs knows no caller: nothing below /v1 is answered, whateve
   assert.equal((await call(url, 'GET', '/nothing')).status, 404)
 })
 
-test('work that all processes share is that of jobs alone; each keeps its own counts', () => {
+test('work that all processes share is that of jobs, wrapping keys anew that of keys; each keeps its own counts', () => {
   const namesOf = (...roles: readonly ProcessRole[]) => jobsOf(roles).map(({ name }) => name)
   assert.deepEqual(namesOf('intake'), ['count-refusals'])
   assert.deepEqual(namesOf('intake', 'access'), ['count-refusals'])
   assert.ok(namesOf('jobs').includes('sweep-deposits'))
-  assert.deepEqual(namesOf('jobs'), namesOf(...processRoles))
+  assert.deepEqual(namesOf('keys'), ['count-refusals', 'rewrap-keys'])
+  assert.deepEqual([...namesOf('jobs'), 'rewrap-keys'], namesOf(...processRoles))
 })
 
 test('roles are named with commas or one by one, and a name that is none is refused before anything opens', async () => {
