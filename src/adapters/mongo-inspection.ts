@@ -53,7 +53,7 @@ async function gapsOf(mongo: MongoConnection, name: CollectionName): Promise<rea
   const known = new Set(there.map(({ key, unique }) => ruleOf(key, unique)))
   const missing = indexesOf(name).filter(([fields, options]) => !known.has(ruleOf(fields, options.unique)))
   return missing.map(
-    ([fields]) => `names a database whose ${name} lack the index ${Object.keys(fields)}: run \`migrate\``,
+    ([fields]) => `names a database whose ${name} lack the index ${Object.keys(fields).join(',')}: run \`migrate\``,
   )
 }
 

@@ -45,7 +45,7 @@ suite('check-config of an embedded vault', () => {
     for (const about of ['VAULT_PORT', 'VAULT_SHOE_SIZE', 'jnetot.json: version', 'jnetot.json: papers'])
       assert.ok(
         problems.some(problem => problem.startsWith(about)),
-        `${about} in ${problems}`,
+        `${about} in ${problems.join()}`,
       )
     const served = await runVault(['serve'], settings)
     assert.equal(served.code, 2)
@@ -128,7 +128,7 @@ suite('check-config of a production vault', { skip: productionSkip }, () => {
     const { code, problems, unreachable } = await findingsOf(settings)
     assert.deepEqual([code, problems], [3, []])
     const fields = new Set(unreachable.map(line => line.split(':')[0]))
-    assert.deepEqual([...fields].toSorted(), [
+    assert.deepEqual([...fields].map(String).toSorted(), [
       'VAULT_ANCHOR_BUCKET',
       'VAULT_KMS_BLIND_INDEX_KEY',
       'VAULT_KMS_DOCUMENTS_KEY',

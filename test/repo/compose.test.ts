@@ -22,6 +22,10 @@ const compose = readPlainYaml(textOf('docker-compose.yml'))
 const services = at(compose, 'services') as Readonly<Record<string, Plain>>
 const names = Object.keys(services)
 const of = (name: string, ...path: readonly string[]): Plain | undefined => at(services[name], ...path)
+const textOfService = (name: string, ...path: readonly string[]): string => {
+  const found = of(name, ...path)
+  return typeof found === 'string' ? found : assert.fail(`${name}: no text at ${path.join('.')}`)
+}
 const ours = names.filter(name => of(name, 'image') === 'kyc-document-vault:local')
 const servers = ['mongo1', 'mongo2', 'mongo3', 's3', 'kms']
 const steps = ['servers', 'door', 'migrate', 'first-callers']
@@ -32,7 +36,7 @@ test('there is the vault as a process for each role, its servers, the steps that
   assert.deepEqual(names.toSorted(), ['place', 'embedded', ...servers, ...steps, ...roles].toSorted())
   assert.deepEqual(ours.toSorted(), ['place', 'embedded', ...steps, ...roles].toSorted())
   for (const name of ours) assert.equal(of(name, 'build'), '.', name)
-  for (const name of servers) assert.match(String(of(name, 'image')), /^[a-z/]+:v?\d+(\.\d+)+$/, 'pinned')
+  for (const name of servers) assert.match(textOfService(name, 'image'), /^[a-z/]+:v?\d+(\.\d+)+$/, 'pinned')
 })
 
 test('no container of the vault has rights, a root that can be written, core dumps or memory without bounds', () => {
@@ -44,7 +48,7 @@ test('no container of the vault has rights, a root that can be written, core dum
     assert.equal(of(name, 'ulimits', 'core'), '0', name)
     assert.equal(of(name, 'init'), 'true', name)
     assert.match(JSON.stringify(of(name, 'tmpfs')), /^\["\/tmp:.*noexec,nosuid,nodev,size=/, name)
-    assert.match(String(of(name, 'mem_limit')), /^(128m|512m|1g)$/, name)
+    assert.match(textOfService(name, 'mem_limit'), /^(128m|512m|1g)$/, name)
     assert.equal(of(name, 'pids_limit'), '128', name)
   }
   for (const name of names) {
@@ -81,7 +85,7 @@ test('each step waits for the end of the one before, and the vault for the last'
 })
 
 test('each process has one role, a port of its own, and asks its own health', () => {
-  const ports = roles.map(name => String(of(name, 'environment', 'VAULT_PORT')))
+  const ports = roles.map(name => textOfService(name, 'environment', 'VAULT_PORT'))
   assert.deepEqual(ports, ['8080', '8081', '8082', '8083'])
   for (const [index, name] of roles.entries()) {
     assert.deepEqual(of(name, 'command'), ['serve', '--as', name])
@@ -126,7 +130,7 @@ test('the servers are the ones that the settings name', () => {
 
 test('every volume that is named is declared, and no other', () => {
   const named = names.flatMap(name => (of(name, 'volumes') as readonly string[] | undefined) ?? [])
-  const kept = new Set(named.filter(one => !one.startsWith('.')).map(one => one.split(':')[0]))
+  const kept = new Set(named.filter(one => !one.startsWith('.')).map(one => one.split(':')[0] ?? ''))
   assert.deepEqual([...kept].toSorted(), Object.keys(at(compose, 'volumes') ?? {}).toSorted())
 })
 

@@ -56,8 +56,8 @@ suite('the effects that a process holds', async () => {
         const holders: readonly ProcessRole[] = heldBy[effect]
         const isHeld = holders.some(role => roles.includes(role))
         const end = await endOf(narrowed, effect)
-        assert.equal(end, isHeld ? 'reached' : 'effect.withheld', `${effect} by ${roles}`)
-        assert.deepEqual(reached, isHeld ? [effect] : [], `${effect} by ${roles}`)
+        assert.equal(end, isHeld ? 'reached' : 'effect.withheld', `${effect} by ${roles.join()}`)
+        assert.deepEqual(reached, isHeld ? [effect] : [], `${effect} by ${roles.join()}`)
       }
     }
   })
@@ -76,7 +76,8 @@ suite('the effects that a process holds', async () => {
   test('stay behind the gate: a call without a live grant is refused as one, whoever makes it', async () => {
     for (const roles of everySet) {
       const gated = gate(narrow(ports, roles))
-      for (const effect of everyEffect) assert.equal(await endOf(gated, effect), 'grant.spent', `${effect} by ${roles}`)
+      for (const effect of everyEffect)
+        assert.equal(await endOf(gated, effect), 'grant.spent', `${effect} by ${roles.join()}`)
     }
   })
 
