@@ -31,7 +31,10 @@ test('the tour of the README does, line by line, what the README says', { skip }
   const statuses = [...stdout.matchAll(/^@(\d{3})$/gm)].map(([, found]) => Number(found))
   assert.deepEqual(
     statuses,
-    [202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200, 202, 202, 200, 200, 200, 200, 202, 200, 202, 200, 410],
+    [
+      202, 201, 201, 201, 200, 200, 200, 201, 403, 403, 403, 404, 200, 202, 202, 200, 200, 200, 200, 202, 200, 202, 200,
+      410,
+    ],
     stdout,
   )
   assert.match(stdout, /^vault-receipt: /im)

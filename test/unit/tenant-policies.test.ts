@@ -234,3 +234,38 @@ test("no tenant that ships keeps an identity paper for less than the law's floor
     }
   }
 })
+
+test('regions, TLS, holds, days of an answer and the second look are those that each platform promised', async () => {
+  const indonesia = 'ap-southeast-3'
+  const promised = [...(await loadTenants(shipped)).values()].map(tenant => {
+    const { regions, minPlaces } = tenant.residency
+    const abroad = [...regions].filter(([region]) => region !== indonesia)
+    return {
+      id: String(tenant.id),
+      inIndonesia: regions.has(indonesia),
+      abroad: abroad.length,
+      withSafeguard: abroad.filter(([, safeguard]) => safeguard !== undefined).length,
+      minPlaces,
+      tls: tenant.tlsAtLeast,
+      holds: tenant.holds,
+      answerDays: tenant.policies.get(tenant.version)?.deletion.answerDays,
+      secondLook: tenant.purge.approval,
+    }
+  })
+  const one = { minPlaces: 1, holds: ['legal_order'], secondLook: false, inIndonesia: true }
+  assert.deepEqual(promised, [
+    {
+      id: 'jnetot',
+      inIndonesia: false,
+      abroad: 2,
+      withSafeguard: 2,
+      minPlaces: 2,
+      tls: '1.2',
+      holds: ['dispute', 'withdrawal', 'legal_order'],
+      answerDays: 30,
+      secondLook: true,
+    },
+    { ...one, id: 'nomor-keluar', abroad: 1, withSafeguard: 1, tls: '1.2', answerDays: 14 },
+    { ...one, id: 'omo7777', abroad: 0, withSafeguard: 0, tls: '1.3', answerDays: 30 },
+  ])
+})
