@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { Destroyed, DestroyedMark } from '../ports/destroyed.ts'
-import { readPrivateFile, writePrivateFile } from './keyfile-place.ts'
+import { readPrivateFile, removeLeftovers, writePrivateFile } from './keyfile-place.ts'
 
 export interface DestroyedPlace {
   /** The key folder: nobody else's, and in no backup. */
@@ -124,6 +124,7 @@ export class KeyfileDestroyed implements Destroyed, AsyncDisposable {
  */
 export async function openKeyfileDestroyed(place: DestroyedPlace): Promise<KeyfileDestroyed> {
   return translated(async () => {
+    await removeLeftovers(headIn(place))
     const head = await readHead(place)
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants
     const making = head ? 0 : O_CREAT | O_EXCL

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
+import { parseLogName } from '../domain/log-name.ts'
 import { type LogReport, verifyLogs } from '../trail/verify.ts'
 import { type Command, complain, exit, print } from './command.ts'
 import { openHere } from './reach.ts'
@@ -29,7 +30,8 @@ export const trailVerify: Command = {
 
 function describe({ log, entries, batches, root, problems, openGrants }: LogReport): void {
   const verdict = problems.length === 0 ? 'holds' : `DOES NOT HOLD: ${problems.length} problems`
-  print(`${log}: ${verdict}; ${entries} entries in ${batches} batches, root ${root}`)
+  const after = (parseLogName(log)?.restored ?? 0) > 0 ? ', after a restored backup' : ''
+  print(`${log}${after}: ${verdict}; ${entries} entries in ${batches} batches, root ${root}`)
   for (const { seq, index, problem } of problems) {
     print(`  batch ${seq}${index === undefined ? '' : `, entry ${index}`}: ${problem}`)
   }

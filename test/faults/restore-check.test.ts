@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { EmbeddedConfig } from '../../src/config.ts'
+import { logsOf } from '../../src/domain/log-name.ts'
 import { findRestored } from '../../src/guards/restored.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { purgeCaller } from '../../src/retention/purge-caller.ts'
 import { restoreCheck } from '../../src/retention/restore-check.ts'
+import { readTrail, type TrailPage, type TrailPlace } from '../../src/trail/search.ts'
 import { verifyLogs } from '../../src/trail/verify.ts'
 import { sweepOrphans } from '../../src/upkeep/sweep-orphans.ts'
 import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
-import { findingsOf } from '../support/house-work.ts'
+import { callerAs, findingsOf } from '../support/house-work.ts'
 import { bornMs, dayMs, purgeNow, store, tell } from '../support/purge-work.ts'
 import { refused } from '../support/refused.ts'
 import { openAt, readAs, type Story, storyTenant, tellStory } from '../support/restored-story.ts'
@@ -129,6 +131,9 @@ test('the vault goes on after a restore: papers are stored, destroyed, and the y
   const run = await purgeNow(vault, storyTenant)
   assert.equal(run?.destroyed, 1)
   assert.deepEqual(await findRestored(vault), [])
+  const logs = logsOf(await vault.batches.logs(), storyTenant)
+  assert.ok(logs.length > 2)
+  assert.deepEqual(await logsFound(vault), logs.toReversed())
   for (const { log, problems } of await verifyLogs(vault.batches)) assert.deepEqual(problems, [], log)
 })
 
@@ -146,6 +151,20 @@ test('nothing is swept, purged or put on record by a vault that was restored', a
   })
   assert.deepEqual([(await vault.wrappedKeys.list({ limit: 99 })).length, await entries(vault)], before)
 })
+
+/** The logs that a search of the whole trail goes through, page by page. */
+async function logsFound(vault: Vault): Promise<readonly string[]> {
+  const logs: string[] = []
+  for (let place: Partial<TrailPlace> | undefined = {}; place; ) {
+    const reason = { purpose: undefined, case: undefined }
+    const search = { filter: {}, reason, limit: 2, ...place }
+    const page: TrailPage = await readTrail(vault, callerAs('auditor', 'auditor', storyTenant), search)
+    for (const { log } of page.items) if (logs.at(-1) !== log) logs.push(log)
+    // What the search itself puts on record comes before its first page, never after.
+    place = page.next
+  }
+  return logs
+}
 
 async function entries({ batches }: Vault): Promise<number> {
   const reports = await verifyLogs(batches)
