@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { suite, type TestContext, test } from 'node:test'
 import {
   CreateKeyCommand,
@@ -12,10 +14,12 @@ import { openMongo } from '../../src/adapters/mongo-connection.ts'
 import { inspectMongo } from '../../src/adapters/mongo-inspection.ts'
 import { mainCollections } from '../../src/adapters/mongo-schema.ts'
 import { inspectBucket } from '../../src/adapters/s3-inspection.ts'
+import { emptyFolder } from '../support/folder.ts'
 import { freePort } from '../support/free-port.ts'
 import { freshKms, kmsNeeds } from '../support/kms-keys.ts'
 import { freshMongo, freshName, mongoNeeds } from '../support/mongo-database.ts'
 import { refused } from '../support/refused.ts'
+import { programOfShared } from '../support/replica-set.ts'
 import { freshBucket, s3Needs } from '../support/s3-bucket.ts'
 
 suite('what a database says of itself', { skip: mongoNeeds.skip }, () => {
@@ -36,6 +40,23 @@ suite('what a database says of itself', { skip: mongoNeeds.skip }, () => {
     assert.equal(problems.length, 1)
     assert.match(problems[0] ?? '', /run `migrate` first/)
     assert.deepEqual(await mongo.connection.listCollections(), [])
+  })
+
+  test('a server that is no member of a set is named: nothing has a majority there', async () => {
+    await using folder = await emptyFolder()
+    const port = await freePort()
+    const place = ['--port', String(port), '--dbpath', folder.path, '--bind_ip', '127.0.0.1']
+    const server = spawn(await programOfShared(), place, { stdio: 'ignore' })
+    try {
+      const uri = `mongodb://127.0.0.1:${port}/`
+      await using mongo = await openMongo({ uri, database: 'vault' }, 'ledger.unavailable')
+      const { problems } = await inspectMongo(mongo, mainCollections)
+      assert.deepEqual(problems, ['names a server that is no member of a replica set'])
+    } finally {
+      const gone = once(server, 'exit')
+      server.kill('SIGKILL')
+      await gone
+    }
   })
 
   test('a rule that was dropped and a collection that is gone are named, all of them', async t => {

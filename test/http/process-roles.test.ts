@@ -108,6 +108,13 @@ test('three processes with a role each do together what one does with all', { sk
   assert.equal(opened.status, 200)
   assert.equal(opened.bytes.length, kept.json.sizeBytes)
   for (const { url } of [intake, access, jobs]) assert.equal((await call(url, 'GET', '/readyz')).status, 200)
+  const cut = await place.kms.cut('refused')
+  for (const { url } of [intake, access]) {
+    while ((await call(url, 'GET', '/readyz')).status !== 503) await new Promise(setImmediate)
+    assert.deepEqual((await call(url, 'GET', '/readyz')).json.failing, ['keyring'])
+  }
+  assert.equal((await call(jobs.url, 'GET', '/readyz')).status, 200, 'whoever destroys needs no KMS')
+  await cut[Symbol.asyncDispose]()
   for (const vault of [intake, access, jobs]) {
     vault.process.kill('SIGTERM')
     assert.equal((await vault.ended).code, 0)
