@@ -64,6 +64,24 @@ test('who asks to be deleted is told at once of each paper whether it is shredde
   assert.deepEqual(await answer(desk), { answered: 0, overdue: 0 }, 'an answer is given once')
 })
 
+test('who asks again after the answer is answered anew, in its own time, and loses no day by it', async () => {
+  await using desk = await openFileDesk('omo7777')
+  await person(desk, 'p-1')
+  await desk.tell('p-1', 'closed')
+  await desk.tell('p-1', 'deletion.requested')
+  const first = await deletionOf(desk, 'p-1')
+  assert.deepEqual(await answer(desk), { answered: 1, overdue: 0 })
+  desk.clock.advance(10 * dayMs)
+  await desk.tell('p-1', 'deletion.requested')
+  const again = await deletionOf(desk, 'p-1')
+  assert.deepEqual([again.state, again.askedAt], ['open', new Date(desk.clock.nowMs()).toISOString()])
+  assert.equal(Date.parse(again.answerDueAt), Date.parse(first.answerDueAt) + 10 * dayMs)
+  assert.deepEqual(await answer(desk), { answered: 1, overdue: 0 })
+  const asked = (await answersOnRecord(desk)).map(({ det }) => det?.asked)
+  assert.deepEqual(asked, [first.askedAt, new Date(desk.clock.nowMs()).toISOString()])
+  assert.equal((await deletionOf(desk, 'p-1')).state, 'answered')
+})
+
 test('what has been destroyed by then is told with its day', async () => {
   await using desk = await openFileDesk('omo7777')
   const { selfie } = await person(desk, 'p-1')
