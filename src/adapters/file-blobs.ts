@@ -68,6 +68,18 @@ export class FileBlobs implements Blobs, AsyncDisposable {
     )
   }
 
+  /** Each folder is synchronised once, after the last of its files: the first of these syncs settles most of the others. */
+  async deleteAll(_by: Grant, keys: readonly string[]): Promise<void> {
+    const paths = keys.map(key => this.#pathOf(key))
+    const shards = [...new Set(keys.map(shardOf))]
+    await this.#inTime(
+      translated(async () => {
+        await inTurns(paths, unlinkIfThere)
+        await inTurns(shards, async shard => (await this.#shard(shard)).sync())
+      }),
+    )
+  }
+
   async *list(beforeMs: number): AsyncIterable<BlobFacts> {
     yield* listFolder(this.#root, '', beforeMs)
   }
@@ -179,6 +191,9 @@ class OpenFileBlob implements OpenBlob {
   }
 }
 
+/** Of the pool that file systems are asked by; one is left to readers. */
+const threads = 3
+
 const shardOf = (key: string): string => key.slice(3, 5)
 
 async function openRegular(path: string): Promise<OpenFileBlob> {
@@ -207,6 +222,15 @@ async function madeFolder(path: string): Promise<boolean> {
     if (codeOf(error) === 'EEXIST') return false
     throw error
   }
+}
+
+/** As many at once as there are threads to do it: more would only keep others waiting. */
+async function inTurns<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const waiting = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of waiting) await work(item)
+  }
+  await Promise.all(Array.from({ length: threads }, worker))
 }
 
 async function unlinkIfThere(path: string): Promise<void> {

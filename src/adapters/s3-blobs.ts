@@ -1,5 +1,6 @@
 import {
   DeleteObjectCommand,
+  DeleteObjectsCommand,
   HeadBucketCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
@@ -26,6 +27,8 @@ export interface S3BlobsOptions extends S3Place {
 }
 
 /** Of the object that `ready` asks for; the only one that is no blob. */
+/** Most that the store deletes by one request. */
+const mostAtOnce = 1_000
 const probeName = 'v1/probe'
 const keyPattern = /^v1\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/
 
@@ -113,6 +116,26 @@ export class S3Blobs implements Blobs, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#client.destroy()
+  }
+
+  /** One request for all versions, once each key was asked for its own. */
+  async deleteAll(_by: Grant, keys: readonly string[]): Promise<void> {
+    const names = keys.map(key => this.#nameOf(key))
+    const objects = (await Promise.all(names.map(async Key => this.#objectsOf(Key)))).flat()
+    for (let at = 0; at < objects.length; at += mostAtOnce) {
+      const Delete = { Objects: objects.slice(at, at + mostAtOnce), Quiet: true }
+      const command = new DeleteObjectsCommand({ Bucket: this.#bucket, Delete })
+      const { Errors = [] } = await this.#ask(abortSignal => this.#client.send(command, { abortSignal })).catch(
+        unavailable,
+      )
+      if (Errors.some(({ Code }) => Code !== 'NoSuchVersion' && Code !== 'NoSuchKey')) {
+        throw new VaultError('blobs.unavailable')
+      }
+    }
+  }
+
+  async #objectsOf(Key: string) {
+    return (await this.#versionsOf(Key)).map(VersionId => ({ Key, VersionId }))
   }
 
   /** Every version and delete marker under exactly this name; in a bucket without versions, the one called `null`. */

@@ -18,6 +18,7 @@ export const effects = {
   'wrappedKeys.destroy': ['purge.execute', 'document.erase', 'deposit.sweep', 'restore.check'],
   'blobs.put': ['document.deposit'],
   'blobs.delete': ['purge.execute', 'document.erase', 'deposit.sweep', 'restore.check'],
+  'blobs.deleteAll': ['purge.execute', 'document.erase', 'deposit.sweep', 'restore.check'],
 } as const satisfies Record<string, readonly Action[]>
 
 /**
@@ -94,6 +95,10 @@ export function gate(ports: Ports): Ports {
       delete: (by, key) => {
         requireLive(by, effects['blobs.delete'])
         return blobs.delete(by, key)
+      },
+      deleteAll: (by, keys) => {
+        requireLive(by, effects['blobs.deleteAll'])
+        return blobs.deleteAll(by, keys)
       },
     }),
   }

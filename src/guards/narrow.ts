@@ -25,6 +25,7 @@ export const heldBy = {
   'destroyed.append': ['jobs'],
   'blobs.put': ['intake'],
   'blobs.delete': ['jobs'],
+  'blobs.deleteAll': ['jobs'],
 } as const satisfies Record<Effect, readonly ProcessRole[]>
 
 /**

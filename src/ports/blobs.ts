@@ -51,6 +51,10 @@ export interface Blobs {
   open(key: string, first?: BlobRange): Promise<OpenBlob>
   /** Idempotent; durable when it resolves. */
   delete(by: Grant, key: string): Promise<void>
+  /**
+   * The same for many at once, at most 1,000: all durable when it resolves. When it rejects any of them may be gone.
+   */
+  deleteAll(by: Grant, keys: readonly string[]): Promise<void>
   /** Every object last changed before `beforeMs`, in no order; foreign names in the store are reported as they are. */
   list(beforeMs: number): AsyncIterable<BlobFacts>
   /** Resolves when a put could be made now. @throws {VaultError} storage.full - below the low-water mark */

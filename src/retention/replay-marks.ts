@@ -78,7 +78,10 @@ export async function replayMarks(
     first.grant,
     replayed.map(({ mark }) => wrappedKeyId(mark.messageId)),
   )
-  await Promise.all(replayed.map(({ mark, grant }) => vault.blobs.delete(grant, blobKeyOf(mark.messageId))))
+  await vault.blobs.deleteAll(
+    first.grant,
+    replayed.map(({ mark }) => blobKeyOf(mark.messageId)),
+  )
   await certify(vault, tenant, replayed)
 }
 

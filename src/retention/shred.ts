@@ -48,7 +48,12 @@ async function destroyKeys(vault: Vault, some: readonly Doomed[]): Promise<void>
 }
 
 async function deleteBodies(vault: Vault, some: readonly Doomed[]): Promise<void> {
-  await Promise.all(some.map(({ grant, document }) => vault.blobs.delete(grant, document.blobKey)))
+  const [first] = some
+  if (!first) return
+  await vault.blobs.deleteAll(
+    first.grant,
+    some.map(({ document }) => document.blobKey),
+  )
 }
 
 async function eachOrAll(doomed: readonly Doomed[], work: (some: readonly Doomed[]) => Promise<void>) {

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { benchCodec, benchSeal } from './crypto.ts'
 import { describeMachine, flushCostMs, takenByOthers } from './machine.ts'
 import { plot } from './plot.ts'
+import { benchDue, benchPurge } from './purge.ts'
 import { benchRead } from './reads.ts'
 import { share, summaryOf, writeReport } from './report.ts'
 import { type Options, type Result, type Row, resultOf, shown } from './row.ts'
@@ -24,6 +25,8 @@ const benches: Readonly<Record<string, (options: Options) => Promise<readonly Ro
   read: benchRead,
   pdf: benchPdf,
   jpeg: benchJpeg,
+  purge: benchPurge,
+  due: benchDue,
 }
 const leastRounds = 7
 

@@ -154,6 +154,23 @@ export function blobsContract(name: string, open: () => Promise<BlobsFixture>, s
       )
     })
 
+    test('many are deleted at once, those that are not there included, and no other', async () => {
+      await using fixture = await open()
+      const [kept, ...gone] = Array.from({ length: 40 }, newKey)
+      assert.ok(kept)
+      for (const key of [kept, ...gone]) await fixture.blobs.put(rawGrant, key, [randomBytes(10)], never)
+      await fixture.blobs.deleteAll(rawGrant, [...gone, newKey()])
+      await fixture.blobs.deleteAll(rawGrant, gone.slice(0, 3))
+      await fixture.blobs.deleteAll(rawGrant, [])
+      assert.deepEqual(
+        (await listed(fixture.blobs)).map(({ key }) => key),
+        [kept],
+      )
+      await refused(fixture.blobs.deleteAll(rawGrant, [kept, '../escape']), 'unexpected')
+      await using there = await fixture.blobs.open(kept)
+      assert.equal(there.sizeBytes, 10)
+    })
+
     test('the list holds every blob once, with its size, and none that is newer than asked for', async () => {
       await using fixture = await open()
       const keys = Array.from({ length: 20 }, newKey)

@@ -5,7 +5,7 @@ import { DeleteObjectCommand, HeadObjectCommand, PutObjectCommand } from '@aws-s
 import { S3Blobs } from '../../src/adapters/s3-blobs.ts'
 import { blobKeyOf } from '../../src/domain/document.ts'
 import type { MessageId } from '../../src/domain/ids.ts'
-import type { OpenBlob } from '../../src/ports/blobs.ts'
+import type { Blobs, OpenBlob } from '../../src/ports/blobs.ts'
 import { accessDenied, injecting, slowDown } from '../support/injecting.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
@@ -54,24 +54,28 @@ test('of 20 racers one wins, also in a bucket with versions, and it keeps one ve
   assert.equal((await everyVersion(fixture.client, fixture.bucket)).length, 1)
 })
 
-test('a delete takes every version and every delete marker of its key, and of no other', { skip }, async () => {
-  await using fixture = await open(true)
-  const { client, bucket, blobs } = fixture
-  const [gone, kept] = [newKey(), newKey()]
-  const [Bucket, Key] = [bucket, `papers/${gone}`]
-  await blobs.put(rawGrant, gone, [Buffer.from('first')], never)
-  await client.send(new PutObjectCommand({ Bucket, Key, Body: 'second' }))
-  await client.send(new DeleteObjectCommand({ Bucket, Key }))
-  await client.send(new PutObjectCommand({ Bucket, Key, Body: 'third' }))
-  await client.send(new DeleteObjectCommand({ Bucket, Key }))
-  await client.send(new PutObjectCommand({ Bucket, Key: `${Key}0`, Body: 'a longer name' }))
-  await blobs.put(rawGrant, kept, [Buffer.from('kept')], never)
-  assert.equal((await everyVersion(client, bucket)).filter(({ key }) => key === Key).length, 5)
-  await refused(blobs.open(gone), 'blobs.missing')
-  await blobs.delete(rawGrant, gone)
-  const left = (await everyVersion(client, bucket)).map(({ key }) => key)
-  assert.deepEqual(left.sort(), [`${Key}0`, `papers/${kept}`].sort())
-})
+for (const [name, remove] of [
+  ['a delete', (blobs: Blobs, key: string) => blobs.delete(rawGrant, key)],
+  ['a delete of many', (blobs: Blobs, key: string) => blobs.deleteAll(rawGrant, [key, newKey()])],
+] as const)
+  test(`${name} takes every version and every delete marker of its key, and of no other`, { skip }, async () => {
+    await using fixture = await open(true)
+    const { client, bucket, blobs } = fixture
+    const [gone, kept] = [newKey(), newKey()]
+    const [Bucket, Key] = [bucket, `papers/${gone}`]
+    await blobs.put(rawGrant, gone, [Buffer.from('first')], never)
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: 'second' }))
+    await client.send(new DeleteObjectCommand({ Bucket, Key }))
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: 'third' }))
+    await client.send(new DeleteObjectCommand({ Bucket, Key }))
+    await client.send(new PutObjectCommand({ Bucket, Key: `${Key}0`, Body: 'a longer name' }))
+    await blobs.put(rawGrant, kept, [Buffer.from('kept')], never)
+    assert.equal((await everyVersion(client, bucket)).filter(({ key }) => key === Key).length, 5)
+    await refused(blobs.open(gone), 'blobs.missing')
+    await remove(blobs, gone)
+    const left = (await everyVersion(client, bucket)).map(({ key }) => key)
+    assert.deepEqual(left.sort(), [`${Key}0`, `papers/${kept}`].sort())
+  })
 
 /** Parts that tell when the store took the nth of them, each time they are sent. */
 function watched(parts: readonly Uint8Array[], taken: (at: number) => void): readonly Uint8Array[] {

@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { VaultError } from '../../src/domain/errors.ts'
+import type { CaseReference, SubjectReference } from '../../src/domain/ids.ts'
+import type { Vault } from '../../src/guards/vault.ts'
+import { placeHold } from '../../src/retention/place-hold.ts'
+import { readCertificate } from '../../src/retention/read-certificate.ts'
+import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
+import { callerAs, findingsOf, readPaper } from '../support/house-work.ts'
+import { copyOf, dueMs, newPurgeScene, purgeTurn, type ScenePapers, sceneTenant } from '../support/purge-scene.ts'
+import { tell } from '../support/purge-work.ts'
+import { SteppedClock } from '../support/stepped-clock.ts'
+import { openWrapped, type VaultFolder } from '../support/vault-folder.ts'
+
+const child = new URL('./purge-killed-child.ts', import.meta.url).pathname
+const reader = callerAs('senior-reviewer', 'reader', sceneTenant)
+const dpo = callerAs('dpo', 'dpo', sceneTenant)
+
+suite('a purge that is disturbed at any point', { concurrency: false }, () => {
+  let scene: { readonly folder: VaultFolder; readonly papers: ScenePapers }
+  before(async () => {
+    scene = await newPurgeScene()
+  })
+  after(() => scene.folder[Symbol.asyncDispose]())
+
+  test('killed between any two port calls, it is finished by the next turn, and nothing else is lost', async () => {
+    await using whole = await copyOf(scene.folder)
+    const sides = JSON.parse((await run(whole.folder, 0)).stdout) as string[]
+    let kills = 0
+    for (const [index, side] of sides.entries()) {
+      // Between the end of one call and the beginning of the next nothing happens that could be lost.
+      if (side === 'before' && index > 0) continue
+      await using folder = await copyOf(scene.folder)
+      assert.equal((await run(folder.folder, index + 1)).signal, 'SIGKILL', `call ${index + 1} was reached`)
+      await using open = await openWrapped(folder.config, { clock: new SteppedClock(dueMs + 1_000) })
+      await purgeTurn(open.vault)
+      await requireDone(open.vault, scene.papers, `killed at call ${index + 1}`)
+      kills++
+    }
+    assert.ok(kills > 50, `${kills} kills`)
+  })
+
+  test('with any port call failing once, it is finished by the next turn, and nothing else is lost', async () => {
+    const faults = new Faults()
+    const calls = await withCopy(scene.folder, faults, vault => faults.record(() => purgeTurn(vault)))
+    for (const [index, { name, at }] of calls.entries()) {
+      await withCopy(scene.folder, faults, async vault => {
+        await faults.during(
+          (_: PortCall, n: number) => n === index + 1,
+          () => purgeTurn(vault),
+        )
+        for (let turns = 0; turns < 2; turns++) await purgeTurn(vault)
+        await requireDone(vault, scene.papers, `${name} failing ${at}, call ${index + 1}`)
+      })
+    }
+  })
+
+  test('a hold that comes at any point is in force for a paper that stays, or is told that it came too late', async () => {
+    const wins = { hold: 0, purge: 0 }
+    await atEachCall(scene.folder, async (vault, what) => {
+      const told = await hold(vault).catch((error: unknown) => error)
+      return async () => {
+        const papers = await Promise.all(
+          scene.papers.due.slice(0, 2).map(id => vault.ledger.findDocument(sceneTenant, id)),
+        )
+        if (told instanceof Error) {
+          assert.ok(
+            told instanceof VaultError && ['hold.too-late', 'document.purged', 'subject.unknown'].includes(told.code),
+            what,
+          )
+          assert.deepEqual(
+            papers.map(paper => paper?.state),
+            ['purged', 'purged'],
+            what,
+          )
+          wins.purge++
+        } else {
+          assert.deepEqual(
+            papers.map(paper => paper?.state),
+            ['stored', 'stored'],
+            what,
+          )
+          for (const id of scene.papers.due.slice(0, 2))
+            assert.ok((await readPaper(vault, id, { caller: reader })).length > 0)
+          wins.hold++
+        }
+      }
+    })
+    assert.ok(wins.hold > 10 && wins.purge > 10, JSON.stringify(wins))
+  })
+
+  test('an account that is reopened at any point keeps every paper that was not given up by then', async () => {
+    const kept = { stored: 0, purged: 0 }
+    await atEachCall(scene.folder, async (vault, what) => {
+      await tell(vault, sceneTenant, 'due-2', { type: 'reopened', atMs: dueMs })
+      const [, , id] = scene.papers.due
+      if (!id) return async () => undefined
+      const then = await vault.ledger.findDocument(sceneTenant, id)
+      return async () => {
+        const paper = await vault.ledger.findDocument(sceneTenant, id)
+        const expected = then?.state === 'stored' ? 'stored' : 'purged'
+        assert.equal(paper?.state, expected, what)
+        kept[expected]++
+        const person = await vault.ledger.findSubject(sceneTenant, 'due-2' as SubjectReference)
+        assert.ok(person, `${what}: an open account keeps its row`)
+      }
+    })
+    assert.ok(kept.stored > 10 && kept.purged > 10, JSON.stringify(kept))
+  })
+
+  test('the bytes of a destroyed key are in no file of the vault', async () => {
+    await using folder = await copyOf(scene.folder)
+    await using open = await openWrapped(folder.config, { clock: new SteppedClock(dueMs) })
+    const { vault } = open
+    const keys = await vault.wrappedKeys.list({ limit: 100 })
+    const doomed = keys.filter(({ document }) => [...scene.papers.due, scene.papers.erased].some(id => id === document))
+    assert.equal(doomed.length, 4)
+    assert.ok(doomed.every(({ edks }) => edks.every(({ blob }) => isSomewhere(folder.folder, blob))))
+    await purgeTurn(vault)
+    for (const { edks } of doomed) for (const { blob } of edks) assert.equal(isSomewhere(folder.folder, blob), false)
+    const left = keys.filter(key => !doomed.includes(key))
+    assert.ok(left.every(({ edks }) => edks.every(({ blob }) => isSomewhere(folder.folder, blob))))
+  })
+
+  function hold(vault: Vault): Promise<unknown> {
+    return placeHold(vault, callerAs('legal', 'legal', sceneTenant), {
+      reference: 'due-1' as SubjectReference,
+      kind: 'legal_order',
+      case: 'ORDER-9' as CaseReference,
+      idempotency: { scope: 'POST /v1/holds', key: 'race' },
+    })
+  }
+})
+
+async function withCopy<Result>(
+  folder: VaultFolder,
+  faults: Faults,
+  work: (vault: Vault) => Promise<Result>,
+): Promise<Result> {
+  await using copy = await copyOf(folder)
+  await using open = await openWrapped(copy.config, {
+    clock: new SteppedClock(dueMs),
+    wrap: ports => watchPorts(ports, faults.at),
+  })
+  return await work(open.vault)
+}
+
+/** Something else happens at one call of the purge, at each in turn; afterwards it is judged, with the whole house. */
+async function atEachCall(
+  folder: VaultFolder,
+  happens: (vault: Vault, what: string) => Promise<() => Promise<void>>,
+): Promise<void> {
+  for (let n = 1; ; n++) {
+    await using copy = await copyOf(folder)
+    let calls = 0
+    let judge: (() => Promise<void>) | undefined
+    let busy = false
+    await using open = await openWrapped(copy.config, {
+      clock: new SteppedClock(dueMs),
+      wrap: ports =>
+        watchPorts(ports, async ({ port, name, at }) => {
+          // Whatever happens needs the trail, which waits for this call where it is the trail's own.
+          if (busy || at !== 'before' || port === 'batches' || ++calls !== n) return
+          busy = true
+          judge = await happens(open.vault, `at call ${n}, ${name}`)
+          busy = false
+        }),
+    })
+    await purgeTurn(open.vault)
+    if (!judge) return
+    calls = Number.NaN
+    await purgeTurn(open.vault)
+    await judge()
+    assert.deepEqual(await findingsOf(open.vault), [], `at call ${n}`)
+  }
+}
+
+/** What was due is destroyed and certified, everything else is there, and the house is in order. */
+async function requireDone(vault: Vault, { due, erased, held, open }: ScenePapers, what: string): Promise<void> {
+  for (const id of [...due, erased]) {
+    assert.equal((await vault.ledger.findDocument(sceneTenant, id))?.state, 'purged', what)
+    assert.equal((await readCertificate(vault, dpo, { id })).document, id, what)
+  }
+  for (const id of [held, open]) assert.ok((await readPaper(vault, id, { caller: reader })).length > 0, what)
+  for (const person of ['due-1', 'due-2', 'erased']) {
+    assert.equal(await vault.ledger.findSubject(sceneTenant, person as SubjectReference), undefined, what)
+  }
+  assert.equal((await vault.wrappedKeys.list({ limit: 10 })).length, 2, what)
+  assert.equal((await Array.fromAsync(vault.blobs.list(Number.MAX_SAFE_INTEGER))).length, 2, what)
+  assert.equal((await vault.ledger.openRuns(sceneTenant)).length, 0, what)
+  assert.deepEqual(await findingsOf(vault), [], what)
+}
+
+interface Ended {
+  readonly stdout: string
+  readonly signal: NodeJS.Signals | null
+}
+
+async function run(folder: string, killAt: number): Promise<Ended> {
+  const process_ = spawn(process.execPath, [child, folder, String(killAt)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const out = await Array.fromAsync(process_.stdout)
+  const signal = process_.signalCode ?? (await new Promise(resolve => process_.once('close', (_, by) => resolve(by))))
+  return { stdout: Buffer.concat(out).toString(), signal: signal as NodeJS.Signals | null }
+}
+
+function isSomewhere(folder: string, bytes: Uint8Array): boolean {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .some(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(bytes))
+}
