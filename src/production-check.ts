@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { inspectKeys, type KeyFacts, type KeyQuestion, tryDoorFile } from './adapters/kms-inspection.ts'
+import { readTenantKeys } from './adapters/kms-tenant-keys.ts'
 import { type MongoConnection, openMongo } from './adapters/mongo-connection.ts'
 import { type DatabaseFacts, inspectMongo, uriProblems } from './adapters/mongo-inspection.ts'
 import { type CollectionName, keyCollections, mainCollections } from './adapters/mongo-schema.ts'
@@ -163,9 +164,15 @@ async function keyFindings(
   const makes = roles.includes('intake')
   const isTrying = makes || roles.includes('access')
   if (!isTrying) return []
+  const tenantsField = 'VAULT_KMS_TENANT_KEYS_FILE'
+  const [ofTenants, unread] = await readTenantKeys(kms.tenantKeysFile).then(
+    keys => [[...new Set(keys.values())], []] as const,
+    error => [[], aboutFailure(tenantsField, error)] as const,
+  )
   const asked: readonly (KeyQuestion & { readonly field: string })[] = [
     { field: 'VAULT_KMS_DOCUMENTS_KEY', key: kms.documentsKey, spec: 'SYMMETRIC_DEFAULT', makes },
     { field: 'VAULT_KMS_BLIND_INDEX_KEY', key: kms.blindIndexKey, spec: 'HMAC_256', makes },
+    ...ofTenants.map(key => ({ field: tenantsField, key, spec: 'SYMMETRIC_DEFAULT', makes }) as const),
     ...kms.formerDocumentsKeys.map(key => {
       return { field: 'VAULT_KMS_FORMER_DOCUMENTS_KEYS', key, spec: 'SYMMETRIC_DEFAULT', makes: false } as const
     }),
@@ -178,7 +185,8 @@ async function keyFindings(
       error => aboutFailure('VAULT_KMS_DOOR_FILE', error),
     ),
   ])
-  return [...asked.flatMap((question, at) => aboutKey(question, facts[at], deployment.regions)), ...door]
+  const about = asked.flatMap((question, at) => aboutKey(question, facts[at], deployment.regions))
+  return [...unread, ...about, ...door]
 }
 
 /** A former key is disabled before its end, and nothing is under it any more by then. */

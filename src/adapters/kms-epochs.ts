@@ -31,7 +31,7 @@ export async function beginKmsEpoch(
 ): Promise<{ readonly from: string; readonly to: string }> {
   const former = formerAliasOf(name)
   if (former === undefined) throw new VaultError('keys.rotating', { detail: 'the key is named without an alias' })
-  const { Arn: from } = await factsOf(client, name)
+  const { Arn: from, MultiRegion } = await factsOf(client, name)
   const left = await factsOf(client, former).catch(noneThere)
   if (left && left.Arn !== from && left.KeyState !== 'PendingDeletion') {
     throw new VaultError('keys.rotating', { detail: 'the former key has not come to its end' })
@@ -43,6 +43,7 @@ export async function beginKmsEpoch(
     Description: 'KYC document vault: wraps the data keys of papers',
     Tags: vaultTags('documents'),
     ...(Policy === undefined ? {} : { Policy }),
+    ...(MultiRegion ? { MultiRegion } : {}),
   })
   const { KeyMetadata } = await askKms(options => client.send(create, options))
   const to = arnIn(KeyMetadata)
@@ -80,7 +81,7 @@ async function pointAlias(client: KMSClient, name: string, arn: string, isThere:
   )
 }
 
-type Facts = Pick<KeyMetadata, 'KeyState' | 'DeletionDate'> & { readonly Arn: string }
+type Facts = Pick<KeyMetadata, 'KeyState' | 'DeletionDate' | 'MultiRegion'> & { readonly Arn: string }
 
 async function factsOf(client: KMSClient, name: string): Promise<Facts> {
   const { KeyMetadata } = await askKms(options => client.send(new DescribeKeyCommand({ KeyId: name }), options))

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import {
   CreateKeyCommand,
@@ -11,6 +13,8 @@ import {
   ScheduleKeyDeletionCommand,
 } from '@aws-sdk/client-kms'
 import { type NeededKey, readyKmsKeys } from '../../src/adapters/kms-init.ts'
+import { readTenantKeys } from '../../src/adapters/kms-tenant-keys.ts'
+import { emptyFolder } from '../support/folder.ts'
 import { kmsNeeds } from '../support/kms-keys.ts'
 import { refused } from '../support/refused.ts'
 
@@ -89,4 +93,18 @@ test('what is missing, of another kind or not in use is refused in words, and no
   assert.equal(former?.arn, name)
   client.destroy()
   await cleared([name], [])
+})
+
+test('the file of tenants’ own keys is JSON of tenant and key, and anything else is refused', async () => {
+  await using folder = await emptyFolder()
+  const path = join(folder.path, 'keys.json')
+  assert.deepEqual(await readTenantKeys(undefined), new Map())
+  await writeFile(path, '{"jnetot":"alias/vault-jnetot"}')
+  assert.deepEqual([...(await readTenantKeys(path))], [['jnetot', 'alias/vault-jnetot']])
+  for (const text of ['', '[]', '{"NO SUCH":"alias/x"}', '{"jnetot":""}', '{"jnetot":{"key":"alias/x"}}']) {
+    await writeFile(path, text)
+    const { facts } = await refused(readTenantKeys(path), 'config.invalid')
+    assert.equal(facts.problems?.[0]?.field, 'VAULT_KMS_TENANT_KEYS_FILE')
+  }
+  await refused(readTenantKeys(join(folder.path, 'absent.json')), 'config.invalid')
 })

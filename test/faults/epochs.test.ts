@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import type { DocumentId } from '../../src/domain/ids.ts'
 import { epochEndOf } from '../../src/guards/epoch-end.ts'
+import type { Vault } from '../../src/guards/vault.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import type { RewrapProgress } from '../../src/upkeep/rewrap.ts'
@@ -122,6 +123,45 @@ suite('an epoch of the key file, from its flip to its end', () => {
     assert.ok(end.state === 'retired' && end.fromMs === second?.deadFromMs)
     assert.deepEqual(await readPaper(vault, at.ids[0] as DocumentId), at.kept)
     assert.deepEqual(await findingsOf(vault), [])
+  })
+
+  test('a key that another tenant still wraps under, or has rows under, is neither disabled nor ended', async () => {
+    await using at = await rotationScene(1)
+    const { vault, ports, clock } = at
+    await continueEpochs(vault, all)
+    await rotate(vault)
+    const mixed: Vault = {
+      ...vault,
+      keyring: new Proxy(vault.keyring, {
+        get: (target, name) => {
+          if (name !== 'epochs') return Reflect.get(target, name)
+          return async (tenant: string) =>
+            tenant === tenantId ? target.epochs(tenantId) : { active: 'docs/1', former: [] }
+        },
+      }),
+    }
+    const stateOf = async () => (await at.epochs()).find(({ epoch }) => epoch === 'docs/1')
+    for (const ms of [0, 10 * minuteMs, 0, dayMs, 0]) {
+      clock.advance(ms)
+      await continueEpochs(mixed, all)
+    }
+    assert.equal((await stateOf())?.state, 'former')
+    assert.ok((await stateOf())?.provedAtMs !== undefined)
+    // All of them have moved on, but somebody who is not configured any more has a row left.
+    const old = await keyOf(vault, at.ids[0] as DocumentId)
+    const stray = { ...old, id: `doc/${'0'.repeat(64)}`, tenant: 'gone' as typeof tenantId, epoch: 'docs/1' }
+    await ports.wrappedKeys.put(rawGrant, stray)
+    for (const ms of [0, 10 * minuteMs, 0, dayMs, 0]) {
+      clock.advance(ms)
+      await continueEpochs(vault, all)
+    }
+    assert.equal((await stateOf())?.state, 'former')
+    await ports.wrappedKeys.destroy(rawGrant, [stray.id])
+    for (const ms of [0, dayMs, 0]) {
+      clock.advance(ms)
+      await continueEpochs(vault, all)
+    }
+    assert.equal((await stateOf())?.state, 'ended')
   })
 
   test('a flip needs a second person, and is on record with both', async () => {
