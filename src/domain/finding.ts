@@ -39,6 +39,8 @@ export const findingCodes = {
   'run.overdue': 'a purge run that began more than a day ago and is not done',
   'run.differs': 'a purge run says that a paper was destroyed, and it was not',
   'grant.open': 'an intent older than a day without an outcome',
+  'destroyed.unlisted':
+    'papers were destroyed that the list of the destroyed does not know: an older list was put back',
   'store.restored': 'a store is older than what was destroyed: nothing is served before `restore-check` was run',
   'trail.broken': 'a log of the trail does not verify',
   'file.missing': 'a file of the vault is not there',

@@ -1,6 +1,7 @@
 import type { Finding } from '../domain/finding.ts'
 import { checkAnswers } from './check-answers.ts'
 import { checkBlobs } from './check-blobs.ts'
+import { checkDestroyed } from './check-destroyed.ts'
 import { checkDocuments } from './check-documents.ts'
 import { checkEntries } from './check-entries.ts'
 import { checkEpochs } from './check-epochs.ts'
@@ -31,4 +32,5 @@ export async function* check(vault: Checked, options: CheckOptions): AsyncGenera
   yield* checkKeys(vault, options)
   yield* checkBlobs(vault, options)
   yield* checkEntries(vault, options)
+  yield* checkDestroyed(vault)
 }

@@ -1,7 +1,7 @@
 import type { Vault } from '../guards/vault.ts'
 
 /** What `check` looks at: stores to read, and nothing that opens a paper. */
-export type Checked = Pick<Vault, 'ledger' | 'batches' | 'wrappedKeys' | 'blobs' | 'tenants' | 'clock'>
+export type Checked = Pick<Vault, 'ledger' | 'batches' | 'wrappedKeys' | 'blobs' | 'destroyed' | 'tenants' | 'clock'>
 
 /** How much was looked at. */
 export interface Counts {

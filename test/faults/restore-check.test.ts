@@ -137,6 +137,13 @@ test('the vault goes on after a restore: papers are stored, destroyed, and the y
   for (const { log, problems } of await verifyLogs(vault.batches)) assert.deepEqual(problems, [], log)
 })
 
+test('a list of the destroyed that is older than the tombstones is noticed by check', async () => {
+  const { clock, withOlderList } = await story()
+  await using open = await openAt(await withOlderList(), clock)
+  assert.deepEqual(open.restored, [], 'nothing is back')
+  assert.deepEqual(await findingsOf(open.vault), [{ code: 'destroyed.unlisted', tenant: storyTenant }])
+})
+
 test('nothing is swept, purged or put on record by a vault that was restored', async () => {
   const { clock, restored } = await story()
   const config = await restored('ledger', 'keys')

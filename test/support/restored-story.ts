@@ -31,6 +31,8 @@ export interface Story extends AsyncDisposable {
   readonly kept: { readonly id: DocumentId; readonly bytes: Buffer }
   /** A copy of the vault as it ended, with these parts as they were backed up. */
   readonly restored: (...some: readonly Part[]) => Promise<EmbeddedConfig>
+  /** A copy of the vault as it ended, with the list of the destroyed as it was when the backup was made. */
+  readonly withOlderList: () => Promise<EmbeddedConfig>
   /** The list of the destroyed goes on: it is taken from one copy to the other. */
   readonly keepList: (from: EmbeddedConfig, to: EmbeddedConfig) => Promise<void>
 }
@@ -60,7 +62,9 @@ export async function tellStory(): Promise<Story> {
     await purgeNow(vault, storyTenant)
     kept = { id, bytes: await readAs(vault, id) }
   }
+  const keysBackup = join(folder, 'backup-keys')
   await cp(config.dataDir, backup, { recursive: true })
+  await cp(config.keysDir, keysBackup, { recursive: true })
   {
     await using open = await openAt(config, clock)
     const { vault } = open
@@ -85,6 +89,12 @@ export async function tellStory(): Promise<Story> {
           await rm(join(copy.dataDir, name + end), { recursive: true, force: true })
         await cp(join(backup, name), join(copy.dataDir, name), { recursive: true })
       }
+      return copy
+    },
+    async withOlderList() {
+      const copy = configIn(join(folder, `copy-${copies++}`))
+      await cp(config.dataDir, copy.dataDir, { recursive: true })
+      await cp(keysBackup, copy.keysDir, { recursive: true })
       return copy
     },
     async keepList(from, to) {
