@@ -1,3 +1,4 @@
+import { VaultError } from '../domain/errors.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { purgeLimits, type RetentionState } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
@@ -12,9 +13,28 @@ type Clocked = Pick<Vault, 'ledger' | 'clock'>
  * not before the time it was trusted last and at most 35 days after it; or when two people said so within a day. A clock
  * that was never asked is believed: there is nothing to hold it against.
  */
-export async function isClockTrusted({ ledger, clock }: Clocked, tenant: TenantId): Promise<boolean> {
+export async function isClockTrusted(vault: Clocked, tenant: TenantId): Promise<boolean> {
+  return (await timeIfTrusted(vault, tenant)) !== undefined
+}
+
+/**
+ * The time, as what is kept of the clock may be told of it: a clock can leap between two questions.
+ *
+ * @throws {VaultError} purge.clock - the clock is not trusted any more
+ */
+export async function trustedTime(vault: Clocked, tenant: TenantId): Promise<number> {
+  const nowMs = await timeIfTrusted(vault, tenant)
+  if (nowMs === undefined) throw new VaultError('purge.clock')
+  return nowMs
+}
+
+async function timeIfTrusted({ ledger, clock }: Clocked, tenant: TenantId): Promise<number | undefined> {
   const [state, serverMs] = await Promise.all([ledger.findRetentionState(tenant), ledger.serverNowMs()])
   const nowMs = clock.nowMs()
+  return isRight(nowMs, state, serverMs) ? nowMs : undefined
+}
+
+function isRight(nowMs: number, state: RetentionState | undefined, serverMs: number | undefined): boolean {
   if (isWithin(nowMs, state?.confirmedMs, purgeLimits.clockConfirmedMs)) return true
   if (serverMs !== undefined) return Math.abs(nowMs - serverMs) <= purgeLimits.clockSkewMs
   return state === undefined || isWithin(nowMs, state.trustedMs, purgeLimits.clockLeapMs)

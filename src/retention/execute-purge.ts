@@ -8,7 +8,7 @@ import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
-import { isClockTrusted, retentionStateOf, stateChange } from './clock-trust.ts'
+import { isClockTrusted, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
 import { purgeBatch } from './purge-batch.ts'
 import { purgePersons } from './purge-caller.ts'
 import { requestedBy } from './request-purge.ts'
@@ -119,16 +119,17 @@ async function underLease(vault: Vault, grant: ExecuteGrant, execution: Executio
     run = await pageDone(vault, grant, run, page, outcomes)
     onProgress?.(run)
   }
-  const done: PurgeRun = { ...run, state: 'done', endedAtMs: vault.clock.nowMs(), version: run.version + 1 }
+  const endedAtMs = await trustedTime(vault, tenant.id)
+  const done: PurgeRun = { ...run, state: 'done', endedAtMs, version: run.version + 1 }
   await moved(vault, grant, run, done)
-  await trustOn(vault, grant, tenant)
+  await trustOn(vault, grant, tenant, endedAtMs)
   return done
 }
 
 /** The clock that a purge ran by is trusted on from there. Who moved the state meanwhile trusted it as well. */
-async function trustOn(vault: Vault, grant: ExecuteGrant, tenant: Tenant): Promise<void> {
+async function trustOn(vault: Vault, grant: ExecuteGrant, tenant: Tenant, endedAtMs: number): Promise<void> {
   const state = await retentionStateOf(vault, tenant)
-  const trustedMs = Math.max(state.trustedMs, vault.clock.nowMs())
+  const trustedMs = Math.max(state.trustedMs, endedAtMs)
   await vault.ledger.commit(grant, [stateChange(state, { trustedMs })])
 }
 

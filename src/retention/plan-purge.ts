@@ -21,7 +21,7 @@ import { tenantOf } from '../guards/tenancy.ts'
 import { newUuid7 } from '../guards/uuid7.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
-import { refuseClock, retentionStateOf, stateChange } from './clock-trust.ts'
+import { refuseClock, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
 import { itemsDue } from './plan-items.ts'
 import { reckonDue } from './reckon-due.ts'
 
@@ -90,7 +90,7 @@ export async function planPurge(vault: Vault, caller: Caller, input: PlanInput):
 
 /** The schedule's instant is over, also where the list was too long: what is to be done about that is for a person. */
 async function actedOn(vault: Vault, grant: PlanGrant, tenant: Tenant): Promise<void> {
-  const nowMs = vault.clock.nowMs()
+  const nowMs = await trustedTime(vault, tenant.id)
   for (let tries = 0; tries < mostTries; tries++) {
     const state = await retentionStateOf(vault, tenant)
     const learnt = { scheduledMs: nowMs, trustedMs: Math.max(state.trustedMs, nowMs) }
@@ -167,7 +167,7 @@ async function writeRun(
   grant: PlanGrant,
   { caller, tenant, asOfMs, items, claim }: Plan,
 ): Promise<PurgeRun> {
-  const nowMs = vault.clock.nowMs()
+  const nowMs = await trustedTime(vault, tenant.id)
   const pages = pagesOf(tenant, newUuid7(nowMs) as PurgeRunId, items)
   const run: PurgeRun = {
     id: pages.run,

@@ -49,9 +49,14 @@ async function isScheduled(vault: Vault, tenant: Tenant, nextAfter: PurgeTurn['n
     vault.ledger.findRetentionState(tenant.id),
     vault.ledger.openRuns(tenant.id),
   ])
-  if (!state || open.some(run => run.state === 'executing' || run.state === 'requested')) return false
+  if (!state || open.some(run => isUnderWay(run, vault.clock.nowMs()))) return false
   const nextMs = nextAfter(state.scheduledMs ?? state.trustedMs)
   return nextMs !== undefined && nextMs <= vault.clock.nowMs()
+}
+
+/** What was asked for in time and never begun is in nobody's way: the next plan takes its place. */
+function isUnderWay({ state, expiresAtMs }: PurgeRun, nowMs: number): boolean {
+  return state === 'executing' || (state === 'requested' && nowMs < expiresAtMs)
 }
 
 /** A list over the cap, say, waits for a person: it is on record, and the runs that are open go on. */
