@@ -63,7 +63,9 @@ test('keys rotate, rewrap and status on a stopped vault: two persons, one at a t
   assert.equal(done.code, 0, done.stderr)
   assert.match(done.stderr, /^jnetot: 0 of 0 data keys$/m)
   const { items } = JSON.parse((await run('status', '--key-file', dpo)).stdout)
-  const shown = items.map((one: Record<string, unknown>) => `${one.epoch} ${one.state} ${one.keys}`)
+  const shown = items.map(
+    (one: { epoch: string; state: string; keys: number }) => `${one.epoch} ${one.state} ${one.keys}`,
+  )
   assert.deepEqual(shown, ['docs/1 former 0', 'docs/2 active 0'])
   for (const command of ['rotate', 'rewrap', 'status', 'init']) {
     const help = await run(command, '--help')

@@ -14,7 +14,10 @@ export type Resolve = (name: string) => Promise<string>
 
 /** What IAM asks for each command, as its documentation of actions, resources and condition keys says. */
 async function askedFor({ name, input }: SentCommand, resolve: Resolve): Promise<readonly Asked[]> {
-  const text = (field: string): string => String(input[field] ?? '')
+  const text = (field: string): string => {
+    const value = input[field]
+    return typeof value === 'string' ? value : ''
+  }
   const contextKeys = (field: string): Record<string, string> =>
     Object.fromEntries(
       Object.entries((input[field] ?? {}) as Record<string, string>).map(([key, value]) => [
