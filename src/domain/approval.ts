@@ -53,6 +53,7 @@ function form(source: string): RegExp {
 
 export type ApprovableAction = keyof typeof approvable
 
+/** Whether an action can be asked an approval for. */
 export function isApprovable(action: Action): action is ApprovableAction {
   return Object.hasOwn(approvable, action)
 }
