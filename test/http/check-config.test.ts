@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { DisableKeyCommand, KMSClient } from '@aws-sdk/client-kms'
@@ -10,7 +10,7 @@ import { kmsNeeds } from '../support/kms-keys.ts'
 import { mongoNeeds } from '../support/mongo-database.ts'
 import { productionPlace, productionSkip } from '../support/production-place.ts'
 import { s3Needs } from '../support/s3-bucket.ts'
-import { runVault, settingsIn } from '../support/spawned-vault.ts'
+import { runVault, serveVault, settingsIn } from '../support/spawned-vault.ts'
 import { tenantsIn } from '../support/tenants-in.ts'
 
 type Settings = Readonly<Record<string, string>>
@@ -56,7 +56,13 @@ suite('check-config of an embedded vault', () => {
     await using folder = await emptyFolder()
     const { problems } = await findingsOf(settingsIn(folder.path, { VAULT_TENANTS: 'omo7777,stranger' }))
     assert.deepEqual(problems, ['VAULT_TENANTS: names stranger, which has no policy'])
-    assert.equal((await findingsOf(settingsIn(folder.path, { VAULT_TENANTS: 'omo7777' }))).code, 0)
+    const settings = settingsIn(folder.path, { VAULT_TENANTS: 'omo7777' })
+    assert.equal((await findingsOf(settings)).code, 0)
+    await using _vault = await serveVault(settings)
+    const made = JSON.parse(await readFile(join(folder.path, 'data-keys', 'first-keys.json'), 'utf8')) as {
+      readonly keys: readonly { readonly tenant: string }[]
+    }
+    assert.deepEqual([...new Set(made.keys.map(({ tenant }) => tenant))], ['omo7777'])
   })
 })
 
