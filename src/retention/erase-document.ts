@@ -79,7 +79,9 @@ export async function eraseDocument(vault: Vault, caller: Caller, input: Erasure
       if (refusal || document?.state !== 'stored' || !old) {
         throw new VaultError(refusal?.code ?? 'document.unknown', refusal?.facts)
       }
-      const subject: Subject = { ...old, lookAtMs: nowMs, version: old.version + 1 }
+      // Sooner, never later, than the purge looks at the person's other papers: this clock was held against nothing.
+      const lookAtMs = Math.min(old.lookAtMs ?? nowMs, nowMs)
+      const subject: Subject = { ...old, lookAtMs, version: old.version + 1 }
       const purging = givenUp(document, subject, input.why, nowMs)
       const view = viewDocument(purging, subject, undefined, onlookerOf(tenant, caller))
       const answer = { status: 202, location: `/v1/documents/${input.id}`, body: JSON.stringify(view) }

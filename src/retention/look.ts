@@ -1,6 +1,6 @@
 import type { Document, StoredDocument } from '../domain/document.ts'
 import { judge, type Retention, retentionOf } from '../domain/retention.ts'
-import { closedSince, isUnanswered, type Subject } from '../domain/subject.ts'
+import { closedSince, isUnanswered, isWhollyHeld, type Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
@@ -37,7 +37,8 @@ export function look(tenant: Tenant, subject: Subject, live: readonly Document[]
 
 /**
  * What becomes of a subject of which nothing is due: its row says when to look again, or goes, with its reference and the
- * answers to its events, when nothing is left and the account is closed. A request to be deleted is answered first.
+ * answers to its events, when nothing is left and the account is closed. A request to be deleted is answered first, and a hold
+ * that was told while the last paper was being destroyed is known until it ends.
  *
  * @returns no change when there is nothing to write
  */
@@ -48,7 +49,7 @@ export async function afterLook(
   nowMs: number,
 ): Promise<readonly Change[]> {
   const { tenant, id, version } = subject
-  if (isEmpty && closedSince(subject) !== undefined) {
+  if (isEmpty && closedSince(subject) !== undefined && !isWhollyHeld(subject)) {
     if (isUnanswered(subject)) return lookAgain(subject, nowMs + soonMs)
     const answers = await ledger.answersOf(tenant, { subject: id })
     return [
