@@ -64,8 +64,8 @@ for (const { name, skip, wrap } of ledgers) {
       picture = await noisePicture(1, 40)
     })
     after(async () => {
+      await using _ = stack
       assert.deepEqual(await findingsOf(vault), [])
-      await stack.disposeAsync()
     })
 
     const subjectOf = async (reference: SubjectReference): Promise<Subject> => {
