@@ -3,8 +3,11 @@ import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { SqliteFile } from '../../src/adapters/sqlite-file.ts'
+import { sqliteSchemas } from '../../src/adapters/sqlite-schema.ts'
 import { SqliteWrappedKeys } from '../../src/adapters/sqlite-wrapped-keys.ts'
 import type { WrappedKey } from '../../src/ports/wrapped-keys.ts'
+import { emptyFolder } from '../support/folder.ts'
 import { freshSqlite } from '../support/fresh-sqlite.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { anew, aWrappedKey, plainBytes, wrappedKeysContract } from './wrapped-keys.contract.ts'
@@ -66,3 +69,25 @@ test('whatever was put, replaced and destroyed in whatever order, only what live
 function keyOfSize(size: number): WrappedKey {
   return aWrappedKey({ edks: [{ provider: 'p', info: plainBytes(8), blob: plainBytes(size) }] })
 }
+
+test('a file of the first form is brought to the present one with every row, which counts as it was stored', async () => {
+  await using folder = await emptyFolder()
+  const path = join(folder.path, 'wrapped-keys.sqlite')
+  const schema = sqliteSchemas['wrapped-keys']
+  const old = new SqliteFile(path, { ...schema, migrations: schema.migrations.slice(0, 1) })
+  const blob = plainBytes(60)
+  old.database.prepare('INSERT INTO wrapped_key VALUES (?, ?, ?, ?, ?, ?)').run('doc/1', 'acme', 'd-1', 'e1', blob, 7)
+  old.close()
+  const file = new SqliteFile(path, schema)
+  const rows = file.database.prepare('SELECT * FROM wrapped_key').all()
+  const row = { id: 'doc/1', tenant: 'acme', document: 'd-1', epoch: 'e1', edks: blob, created_ms: 7 }
+  assert.deepEqual(
+    rows.map(one => ({ ...one })),
+    [{ ...row, rewrap_log: null, rewrap_index: null }],
+  )
+  const plan = file.database.prepare(
+    "EXPLAIN QUERY PLAN SELECT id FROM wrapped_key WHERE epoch = 'e1' AND tenant = 'acme' AND id > '' ORDER BY id LIMIT 9",
+  )
+  assert.match(JSON.stringify(plan.all()), /USING COVERING INDEX wrapped_key_by_epoch/)
+  file.close()
+})
