@@ -4,7 +4,7 @@ import { MarkReader } from '../guards/restored.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { DestroyedMark } from '../ports/destroyed.ts'
 
-type Asked = Pick<Vault, 'destroyed' | 'batches' | 'ledger' | 'wrappedKeys' | 'blobs' | 'clock'>
+type Asked = Pick<Vault, 'destroyed' | 'batches' | 'ledger' | 'wrappedKeys' | 'blobs'>
 
 /** What a restored backup brought back of what was destroyed. */
 export interface Undone {
@@ -81,9 +81,9 @@ async function lookAt(
 }
 
 /** Bodies that no row names. */
-async function strayBodies({ blobs, ledger, clock }: Asked, signal: AbortSignal): Promise<ReadonlySet<string>> {
+async function strayBodies({ blobs, ledger }: Asked, signal: AbortSignal): Promise<ReadonlySet<string>> {
   const strays = new Set<string>()
-  for await (const group of inGroups(blobs.list(clock.nowMs() + 1))) {
+  for await (const group of inGroups(blobs.list(Number.MAX_SAFE_INTEGER))) {
     signal.throwIfAborted()
     const named = await ledger.namedBlobs(group.map(({ key }) => key))
     for (const { key } of group) {
