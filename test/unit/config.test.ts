@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { describeConfig, readConfig } from '../../src/config.ts'
 import { VaultError } from '../../src/domain/errors.ts'
+import { settingNames } from '../../src/settings.ts'
 import { embeddedConfig } from '../support/embedded-config.ts'
 
 /** The names of the variables that an environment is refused for, with what is said of each. */
@@ -146,4 +148,10 @@ test('production shows where its secrets are set, never where they lie', () => {
   const shown = JSON.stringify(describeConfig(readConfig(production)))
   assert.ok(!shown.includes('/run/secrets') && !shown.includes('door.json'))
   assert.match(shown, /"VAULT_MONGODB_URI_FILE":"\[set\]"/)
+})
+
+test('every setting is told to operators, and no other is', () => {
+  const told = readFileSync(new URL('../../infra/README.md', import.meta.url), 'utf8')
+  for (const name of settingNames) assert.ok(told.includes(`\`${name}\``), name)
+  for (const [, name = ''] of told.matchAll(/`(VAULT_[A-Z0-9_]+)`/g)) assert.ok(settingNames.has(name), name)
 })
