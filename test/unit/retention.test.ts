@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { deletionAnswerDueMs, earliestLookMs, judge, retentionOf } from '../../src/domain/retention.ts'
-import { isUnanswered, type Subject } from '../../src/domain/subject.ts'
+import { deletionAskedSince, isUnanswered, type Subject, unansweredSince } from '../../src/domain/subject.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
 import { aLife, aPaper, at } from '../support/a-subject.ts'
 import { aRule, aTenant, someClocks } from '../support/a-tenant.ts'
@@ -143,6 +143,39 @@ test('a request that is made after an answer was given is answered anew, in its 
   assert.equal(clockOf(acme, again, aPaper('selfie')), 'shred 2026-05-22 2026-05-21T17:00:00Z')
   const lapsed = { ...aLife('reopened 2026-05-05T00:00Z', ...lines, 'closed 2026-06-01T00:00Z'), deletionAnswered }
   assert.equal(isUnanswered(lapsed), false)
+})
+
+test('an answer to a request that a reopening ended is none to a later request, even where that was made before the answer', () => {
+  const deletionAnswered = { askedAtMs: at('2026-05-01T00:00Z'), answeredAtMs: at('2026-05-20T00:00Z') }
+  for (const reopened of ['2026-05-01T00:00Z', '2026-05-05T00:00Z']) {
+    const subject = aLife(
+      'deletion.requested 2026-05-01T00:00Z',
+      'deletion.requested 2026-05-06T00:00Z',
+      `reopened ${reopened}`,
+      'closed 2026-05-07T00:00Z',
+    )
+    assert.equal(unansweredSince({ ...subject, deletionAnswered }), at('2026-05-06T00:00Z'))
+  }
+})
+
+test('requests that a reopening ended take no room from those that count, however many they were', () => {
+  const many = Array.from(
+    { length: 40 },
+    (_, n) => `deletion.requested 2026-01-${String((n % 28) + 1).padStart(2, '0')}T0${n % 9}:00Z`,
+  )
+  const subject = aLife(
+    'closed 2026-03-01T00:00Z',
+    ...many,
+    'reopened 2026-02-01T00:00Z',
+    'deletion.requested 2026-04-01T00:00Z',
+    'deletion.requested 2026-04-10T00:00Z',
+    'deletion.requested 2026-04-20T00:00Z',
+  )
+  assert.equal(deletionAskedSince(subject), at('2026-04-01T00:00Z'))
+  assert.equal(subject.deletionAskedBeforeMs?.length, 2)
+  const asking = aLife('closed 2026-03-01T00:00Z', ...many)
+  assert.equal(asking.deletionAskedBeforeMs?.length, 32)
+  assert.equal(deletionAskedSince(asking), at('2026-01-01T00:00Z'))
 })
 
 test('a reopening stops the clock and ends the request; the next closure starts the clock anew', () => {
