@@ -13,10 +13,18 @@ import { requireRunning } from './stopping.ts'
 const subjectsAtOnce = 256
 
 interface Listing {
+  /** So many are kept in mind; the others are counted only. */
+  readonly most: number
   /** Whether papers whose destruction failed too often are on the list: only a person's plan takes them up again. */
   readonly quarantined: boolean
   readonly signal: AbortSignal
   readonly onProgress?: (items: number) => void
+}
+
+/** The first of what is due, and how many there are in all. */
+export interface Listed {
+  readonly items: readonly PurgeItem[]
+  readonly count: number
 }
 
 /**
@@ -28,10 +36,15 @@ export async function itemsDue(
   grant: Grant<'purge.plan'>,
   tenant: Tenant,
   asOfMs: number,
-  { quarantined, signal, onProgress }: Listing,
-): Promise<readonly PurgeItem[]> {
-  const items = await purgingItems(vault, tenant, quarantined)
-  let unknown = 0
+  { most, quarantined, signal, onProgress }: Listing,
+): Promise<Listed> {
+  const items: PurgeItem[] = []
+  let [count, unknown] = [0, 0]
+  const list = (some: readonly PurgeItem[]): void => {
+    count += some.length
+    items.push(...some.slice(0, most - items.length))
+  }
+  for await (const some of purgingItems(vault, tenant, quarantined)) list(some)
   let after: { readonly lookAtMs: number; readonly id: SubjectId } | undefined
   while (true) {
     requireRunning(signal)
@@ -39,10 +52,10 @@ export async function itemsDue(
     const subjects = await vault.ledger.dueSubjects(tenant.id, asOfMs, page)
     const found = await Promise.all(subjects.map(subject => itemsOfSubject(vault, grant, tenant, subject, asOfMs)))
     for (const one of found) {
-      items.push(...one.items)
+      list(one.items)
       unknown += one.unknown
     }
-    onProgress?.(items.length)
+    onProgress?.(count)
     const last = subjects.at(-1)
     if (!last || subjects.length < subjectsAtOnce) break
     after = { lookAtMs: last.lookAtMs ?? asOfMs, id: last.id }
@@ -54,20 +67,19 @@ export async function itemsDue(
       count: unknown,
     })
   }
-  return items
+  return { items, count }
 }
 
-async function purgingItems(vault: Vault, tenant: Tenant, quarantined: boolean): Promise<PurgeItem[]> {
-  const items: PurgeItem[] = []
+async function* purgingItems(vault: Vault, tenant: Tenant, quarantined: boolean): AsyncGenerator<readonly PurgeItem[]> {
   let after: DocumentId | undefined
   while (true) {
     const page = { limit: purgeLimits.itemsPerPage, ...(after === undefined ? {} : { after }) }
     const documents = await vault.ledger.purgingDocuments(tenant.id, page)
     const purging = documents.filter(document => document.state === 'purging')
     const wanted = purging.filter(({ attempts }) => quarantined || attempts < purgeLimits.mostAttempts)
-    items.push(...wanted.map(document => purgingItem(tenant, document)))
+    yield wanted.map(document => purgingItem(tenant, document))
     after = documents.at(-1)?.id
-    if (documents.length < purgeLimits.itemsPerPage) return items
+    if (documents.length < purgeLimits.itemsPerPage) return
   }
 }
 

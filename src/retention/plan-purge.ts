@@ -138,13 +138,13 @@ async function listed(
   grant: PlanGrant,
   tenant: Tenant,
   asOfMs: number,
-  options: Parameters<typeof itemsDue>[4],
+  options: Omit<Parameters<typeof itemsDue>[4], 'most'>,
 ): Promise<readonly PurgeItem[]> {
   await reckonDue(vault, tenant, { signal: options.signal })
-  const items = await itemsDue(vault, grant, tenant, asOfMs, options)
   const { maxPerRun } = tenant.purge
-  if (items.length <= maxPerRun) return items
-  throw new VaultError('purge.over-cap', { limit: maxPerRun, actual: items.length })
+  const { items, count } = await itemsDue(vault, grant, tenant, asOfMs, { ...options, most: maxPerRun })
+  if (count <= maxPerRun) return items
+  throw new VaultError('purge.over-cap', { limit: maxPerRun, actual: count })
 }
 
 const toldOf = ({ id, planHash, count }: PurgeRun): Told => ({ run: id, hash: planHash, count })

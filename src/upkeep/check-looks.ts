@@ -1,6 +1,6 @@
 import type { Finding } from '../domain/finding.ts'
 import { retentionOf } from '../domain/retention.ts'
-import { closedSince, isUnanswered, type Subject } from '../domain/subject.ts'
+import { closedSince, isUnanswered, isWhollyHeld, type Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { livePapers } from '../guards/live-papers.ts'
 import type { Checked } from './checking.ts'
@@ -28,7 +28,8 @@ export async function checkLook(
     const isLate = subject.lookAtMs === undefined || subject.lookAtMs > retention.dueAtMs
     if (isLate) findings.push({ code: 'look.late', ...which, document: document.id })
   }
-  const isOver = live.length === 0 && closedSince(subject) !== undefined && !isUnanswered(subject)
-  if (isOver && reckoned && subject.lookAtMs === undefined) findings.push({ code: 'subject.remains', ...which })
+  const isWaiting = closedSince(subject) === undefined || isUnanswered(subject) || isWhollyHeld(subject)
+  if (live.length === 0 && !isWaiting && reckoned && subject.lookAtMs === undefined)
+    findings.push({ code: 'subject.remains', ...which })
   return findings
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { VaultError } from '../../src/domain/errors.ts'
 import type { CaseReference, DocumentId, SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import { purgeLimits } from '../../src/domain/purge-run.ts'
 import { isWhollyHeld } from '../../src/domain/subject.ts'
@@ -11,7 +12,7 @@ import { requestPlan } from '../../src/retention/plan-purge.ts'
 import { requestPurge } from '../../src/retention/request-purge.ts'
 import { runPurges } from '../../src/retention/run-purges.ts'
 import { Faults, watchPorts } from '../support/failing-ports.ts'
-import { callerAs } from '../support/house-work.ts'
+import { callerAs, findingsOf } from '../support/house-work.ts'
 import { copyOf, dueMs, newPurgeScene, purgeTurn, sceneTenant } from '../support/purge-scene.ts'
 import { bornMs, dayMs, store, tell } from '../support/purge-work.ts'
 import { SteppedClock } from '../support/stepped-clock.ts'
@@ -83,6 +84,22 @@ suite('nothing due is forgotten, and nothing goes early', { concurrency: false }
     assert.equal((await vault.ledger.findDocument(sceneTenant, other))?.state, 'stored')
   })
 
+  test('a list over the cap is refused with its exact length however long it is, and what two people erased goes all the same', async () => {
+    await using scene = (await newPurgeScene()).folder
+    const clock = new SteppedClock(dueMs)
+    await using open = await openWrapped(scene.config, { clock })
+    const capped = cappedAt(open.vault, 1)
+    assert.equal(await purgeTurn(capped), 1, 'the erasure')
+    assert.deepEqual(await capped.ledger.openRuns(sceneTenant), [])
+    const refusal = await planned(capped).catch((error: unknown) => error)
+    assert.ok(refusal instanceof VaultError && refusal.code === 'purge.over-cap')
+    assert.deepEqual(refusal.facts, { limit: 1, actual: 3 })
+    clock.step(1_000)
+    assert.equal(await purgeTurn(capped), 0)
+    clock.step(1_000)
+    assert.equal(await purgeTurn(cappedAt(open.vault, 3)), 3, 'the platform allows as many')
+  })
+
   test('a dispute that is told while the last paper is being destroyed stays known until it is resolved', async () => {
     await using folder = await newVaultFolder()
     const clock = new SteppedClock(bornMs)
@@ -96,6 +113,7 @@ suite('nothing due is forgotten, and nothing goes early', { concurrency: false }
     assert.equal((await vault.ledger.findDocument(disputed, paper))?.state, 'purged')
     const person = await vault.ledger.findSubject(disputed, 'person' as SubjectReference)
     assert.ok(person && isWhollyHeld(person))
+    assert.deepEqual(await findingsOf(vault), [])
     await tell(vault, disputed, 'person', { type: 'dispute.resolved', atMs: bornMs + 1, case: 'D-1' })
     clock.step(30 * dayMs)
     await turnOf(vault, disputed)
@@ -114,6 +132,11 @@ async function erase(vault: Vault, id: DocumentId, tenant = sceneTenant): Promis
     second: callerAs('legal', 'legal', tenant),
     idempotency: { scope: `POST /v1/documents/${id}/erasure`, key: 'erase' },
   })
+}
+
+function cappedAt(vault: Vault, maxPerRun: number): Vault {
+  const tenants = [...vault.tenants.values()].map(tenant => ({ ...tenant, purge: { ...tenant.purge, maxPerRun } }))
+  return { ...vault, tenants: new Map(tenants.map(tenant => [tenant.id, tenant])) }
 }
 
 async function turnOf(vault: Vault, id: TenantId): Promise<void> {
