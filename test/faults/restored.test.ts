@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, suite, test } from 'node:test'
 import { openDocument } from '../../src/access/open-document.ts'
 import { wrappedKeyId } from '../../src/domain/document.ts'
@@ -74,16 +76,29 @@ suite('a vault whose backup was restored', { concurrency: false }, () => {
         const { replayed } = await restoreCheck(open.vault, noSignal)
         assert.ok(replayed > 0)
       }
-      await using open = await openAt(config, clock)
-      assert.deepEqual(open.restored, [])
-      await requireWhole(open.vault, await story())
-      assert.equal((await restoreCheck(open.vault, noSignal)).replayed, 0, 'nothing is left to do')
-      await requireCertificates(open.vault, await story())
+      {
+        await using open = await openAt(config, clock)
+        assert.deepEqual(open.restored, [])
+        await requireWhole(open.vault, await story())
+        assert.equal((await restoreCheck(open.vault, noSignal)).replayed, 0, 'nothing is left to do')
+        await requireCertificates(open.vault, await story())
+      }
+      await requireNoKeyBytes(config.dataDir, await story())
     })
   }
 })
 
 const reason = { purpose: 'kyc', case: 'case/1' as CaseReference }
+
+/** Not one file holds the wrapped data key of what was destroyed, in whatever page or log. */
+async function requireNoKeyBytes(dataDir: string, { keyBytes }: Story): Promise<void> {
+  assert.equal(keyBytes.length, 3)
+  const files = await readdir(dataDir, { recursive: true, withFileTypes: true })
+  for (const file of files.filter(entry => entry.isFile())) {
+    const bytes = await readFile(join(file.parentPath, file.name))
+    for (const key of keyBytes) assert.ok(!bytes.includes(key), file.name)
+  }
+}
 
 /** Every tombstone shows its certificate. */
 async function requireCertificates(vault: Vault, { erased }: Story): Promise<void> {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openVault } from '../../src/compose.ts'
 import type { EmbeddedConfig } from '../../src/config.ts'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
+import type { Vault } from '../../src/guards/vault.ts'
 import type { Log } from '../../src/ports/log.ts'
 import { callerAs, readPaper } from './house-work.ts'
 import { bornMs, dayMs, purgeNow, store, tell } from './purge-work.ts'
@@ -28,6 +29,8 @@ export interface Story extends AsyncDisposable {
   readonly clock: TestClock
   /** Destroyed before the backup, after it, and stored and destroyed after it. */
   readonly erased: readonly DocumentId[]
+  /** Of their data keys, as they lay wrapped. */
+  readonly keyBytes: readonly Buffer[]
   readonly kept: { readonly id: DocumentId; readonly bytes: Buffer }
   /** A copy of the vault as it ended, with these parts as they were backed up. */
   readonly restored: (...some: readonly Part[]) => Promise<EmbeddedConfig>
@@ -51,11 +54,13 @@ export async function tellStory(): Promise<Story> {
   const clock = new TestClock()
   const backup = join(folder, 'backup')
   const erased: DocumentId[] = []
+  const keyBytes: Buffer[] = []
   let kept: Story['kept']
   {
     await using open = await openAt(config, clock)
     const { vault } = open
     erased.push(await store(vault, storyTenant, 'person-1', 1), await store(vault, storyTenant, 'person-2', 2))
+    keyBytes.push(...(await wrappedIn(vault)))
     const id = await store(vault, storyTenant, 'person-3', 3)
     await tell(vault, storyTenant, 'person-1', { type: 'closed', atMs: bornMs })
     clock.advance(yearsLater)
@@ -68,7 +73,9 @@ export async function tellStory(): Promise<Story> {
   {
     await using open = await openAt(config, clock)
     const { vault } = open
+    const before = await wrappedIn(vault)
     erased.push(await store(vault, storyTenant, 'person-4', 4))
+    keyBytes.push(...(await wrappedIn(vault)).filter(key => !before.some(other => other.equals(key))))
     for (const person of ['person-2', 'person-4'])
       await tell(vault, storyTenant, person, { type: 'closed', atMs: bornMs })
     clock.advance(dayMs)
@@ -79,6 +86,7 @@ export async function tellStory(): Promise<Story> {
     folder,
     clock,
     erased,
+    keyBytes,
     kept,
     async restored(...some) {
       const copy = configIn(join(folder, `copy-${copies++}`))
@@ -103,4 +111,9 @@ export async function tellStory(): Promise<Story> {
     },
     [Symbol.asyncDispose]: () => place[Symbol.asyncDispose](),
   }
+}
+
+async function wrappedIn({ wrappedKeys }: Vault): Promise<readonly Buffer[]> {
+  const keys = await wrappedKeys.list({ limit: 99 })
+  return keys.flatMap(({ edks }) => edks.map(({ blob }) => Buffer.from(blob)))
 }
