@@ -9,7 +9,7 @@ import type { TestLine } from './support/report-lines.ts'
  * cheapest folders first. A path keeps the files whose name contains it. Ends with the skips by name and the plain line
  * `N passed, N failed, N skipped`; exit 1 on a failure, and on a skip where VAULT_TEST_REQUIRE=all.
  */
-const order = ['repo', 'unit', 'vectors', 'properties', 'contracts', 'http', 'tour', 'faults']
+const order = ['repo', 'unit', 'vectors', 'properties', 'contracts', 'http', 'promises', 'tour', 'faults']
 const atATime = 2
 const testTimeoutMs = 60_000
 /** A file that outlives this is killed with everything it started, and has failed. */
