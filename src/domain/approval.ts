@@ -1,4 +1,5 @@
 import type { Caller } from './caller.ts'
+import { erasureReasons } from './erasure.ts'
 import type { ApprovalId, CaseReference, PersonId, TenantId } from './ids.ts'
 import type { Action } from './permission.ts'
 
@@ -37,7 +38,11 @@ const person = '[A-Za-z0-9._:-]{1,64}'
  */
 export const approvable = {
   'document.open.original': { target: 'document/{document id}', form: form(`document/${uuid}`), lasts: 'while' },
-  'document.erase': { target: 'document/{document id}', form: form(`document/${uuid}`), lasts: 'once' },
+  'document.erase': {
+    target: 'document/{document id}/{reason}',
+    form: form(`document/${uuid}/(?:${erasureReasons.join('|')})`),
+    lasts: 'once',
+  },
   'hold.release': { target: 'hold/{hold id}', form: form(`hold/${uuid}\\.[1-9][0-9]?`), lasts: 'once' },
   'caller.manage': {
     target: 'key/{key id} to revoke it, new-key/{person}/{kind}/{role}+{role} to make one',

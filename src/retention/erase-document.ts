@@ -57,7 +57,7 @@ export async function eraseDocument(vault: Vault, caller: Caller, input: Erasure
     resource: { known: before.document !== undefined, unknownCode: 'document.unknown', repeated },
     reason: input.reason,
     ...besideIn(input),
-    target: `document/${input.id}`,
+    target: `document/${input.id}/${input.why}`,
     detail: { reason: input.why },
     document: input.id,
     ...(before.document ? { subject: before.document.subject } : {}),

@@ -194,7 +194,7 @@ test('what needs nobody, what nobody may do, and what has another form cannot be
     ['dpo', 'document.open.original', 'document/x', reason, 400, 'field.invalid'],
     ['dpo', 'document.open.original', `document/${document}`, {}, 403, 'purpose.missing'],
     ['dpo', 'document.open.original', `document/${document}`, { 'Vault-Purpose': 'legal' }, 403, 'case.missing'],
-    ['admin', 'document.erase', `document/${document}`, reason, 403, 'role.not-allowed'],
+    ['admin', 'document.erase', `document/${document}/court-order`, reason, 403, 'role.not-allowed'],
     ['reviewer', 'document.open.original', `document/${document}`, reason, 403, 'role.not-allowed'],
     ['dpo', 'policy.change', 'policy', {}, 400, 'field.invalid'],
   ]

@@ -70,12 +70,31 @@ test('an erasure needs a purpose, a case and a second person with the right', as
     const answer = await desk.post(role, path, json, { ...reason, ...desk.beside('dpo') })
     await refused(answer, 403, 'role.not-allowed', id)
   }
-  const asked = await desk.post('dpo', '/v1/approvals', { action: 'document.erase', target: `document/${id}` }, reason)
+  const asked = await desk.post(
+    'dpo',
+    '/v1/approvals',
+    { action: 'document.erase', target: `document/${id}/court-order` },
+    reason,
+  )
   await desk.ask('legal', 'POST', `/v1/approvals/${asked.json.id}/votes`, { json: { vote: 'grant' } })
   const approved = { ...reason, 'Vault-Approval': asked.json.id, 'Idempotency-Key': 'approved' }
   assert.equal((await desk.post('dpo', path, json, approved)).status, 202)
   const again = await desk.post('dpo', path, json, approved)
   assert.deepEqual([again.status, again.headers.get('idempotent-replayed')], [202, 'true'])
+})
+
+test('who votes for an erasure votes for its reason: no other is put in its place', async () => {
+  const id = await desk.upload('reasons')
+  const action = 'document.erase'
+  const bare = await desk.post('dpo', '/v1/approvals', { action, target: `document/${id}` }, reason)
+  assert.deepEqual([bare.status, bare.json.code], [400, 'field.invalid'])
+  const target = `document/${id}/subject-request`
+  const asked = await desk.post('dpo', '/v1/approvals', { action, target }, reason)
+  await desk.ask('legal', 'POST', `/v1/approvals/${asked.json.id}/votes`, { json: { vote: 'grant' } })
+  const approved = { ...reason, 'Vault-Approval': asked.json.id }
+  const path = `/v1/documents/${id}/erasure`
+  const other = await desk.post('dpo', path, { reason: 'court-order' }, approved)
+  await refused(other, 403, 'approval.other', id)
 })
 
 test('what a hold keeps is not given up, until the hold is released', async () => {
