@@ -32,6 +32,7 @@ export const depositRoute = guarded({
     'paper.kind-not-allowed',
     'paper.tier-too-low',
     'paper.quota',
+    'tenant.inactive',
     'subject.closed',
     'capacity.no-slot',
     'multipart.malformed',
