@@ -65,11 +65,12 @@ export async function replayMarks(
   const nowMs = vault.clock.nowMs()
   await vault.destroyed.append(
     first.grant,
-    replayed.map(({ mark: { document, messageId }, grant, row }) => ({
+    replayed.map(({ mark: { document, messageId, atMs }, grant, row }) => ({
       tenant: tenant.id,
       document,
       messageId,
-      atMs: nowMs,
+      // A clock that was set back since makes nothing older than it was.
+      atMs: Math.max(atMs, nowMs),
       intent: { log: grant.intent.log, index: grant.intent.index, leafHash: grant.intent.leafHash },
       ...(row === undefined || row.state === 'abandoned' ? { rowless: true as const } : {}),
     })),
