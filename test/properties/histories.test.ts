@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Picture } from '../support/history-person.ts'
+import type { Picture } from '../support/history-requests.ts'
 import { HistoryWorld, type Tally } from '../support/history-world.ts'
 import { noisePicture, normalised } from '../support/house-work.ts'
 import { Seeded } from '../support/seeded.ts'
