@@ -68,7 +68,7 @@ export class FileBlobs implements Blobs, AsyncDisposable {
     )
   }
 
-  /** Each folder is synchronised once, after the last of its files: the first of these syncs settles most of the others. */
+  /** Each folder is synchronised once, after the last of its files; the first sync settles most of the others. */
   async deleteAll(_by: Grant, keys: readonly string[]): Promise<void> {
     const paths = keys.map(key => this.#pathOf(key))
     const shards = [...new Set(keys.map(shardOf))]

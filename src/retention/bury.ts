@@ -1,13 +1,13 @@
-import type { Document, PurgedDocument, PurgingDocument } from '../domain/document.ts'
+import type { DocumentState, PurgedDocument, PurgingDocument } from '../domain/document.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { Settlement } from '../domain/grant.ts'
 import type { SubjectId } from '../domain/ids.ts'
 import type { Review } from '../domain/review.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { settleAll } from '../guards/admit.ts'
-import { livePapers } from '../guards/live-papers.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
+import { readFile, type SubjectFile } from './batch-files.ts'
 import { certificateOf } from './certificate.ts'
 import type { Doomed } from './give-up.ts'
 import { afterLook, look } from './look.ts'
@@ -23,9 +23,15 @@ interface Certified {
  * Puts the certificates on record, one entry for each paper, and then a tombstone in place of each row. What else named the
  * paper goes with it: its review and its idempotency answers; and with the last paper of a closed account the subject's row.
  *
+ * @param files of their subjects as they were given up; what has moved since is read again
  * @throws {VaultError} trail.unavailable - nothing is on record: the papers stay `purging`, and are due again
  */
-export async function bury(vault: Vault, tenant: Tenant, gone: readonly Doomed[]): Promise<void> {
+export async function bury(
+  vault: Vault,
+  tenant: Tenant,
+  gone: readonly Doomed[],
+  files: ReadonlyMap<SubjectId, SubjectFile> = new Map(),
+): Promise<void> {
   if (gone.length === 0) return
   const nowMs = vault.clock.nowMs()
   const settlements = await settleAll(
@@ -39,7 +45,7 @@ export async function bury(vault: Vault, tenant: Tenant, gone: readonly Doomed[]
     settlements[at] ? [{ document, settlement: settlements[at] }] : [],
   )
   const bySubject = Map.groupBy(certified, ({ document }) => document.subject)
-  await Promise.all([...bySubject].map(([subject, some]) => buryOne(vault, tenant, subject, some, nowMs)))
+  await Promise.all([...bySubject].map(([id, some]) => buryOne(vault, tenant, id, some, nowMs, files.get(id))))
 }
 
 async function buryOne(
@@ -48,6 +54,7 @@ async function buryOne(
   id: SubjectId,
   certified: readonly Certified[],
   nowMs: number,
+  known: SubjectFile | undefined,
 ): Promise<void> {
   const [first] = certified
   if (!first) return
@@ -62,7 +69,13 @@ async function buryOne(
         tenant,
         reviews.filter(review => review !== undefined),
       ),
-      subjectChanges(vault, tenant, id, certified, nowMs),
+      subjectChanges(
+        vault,
+        tenant,
+        (tries === 0 && known) || (await readFile(vault, tenant, id, [])),
+        certified,
+        nowMs,
+      ),
     ])
     const committed = await vault.ledger.commit(first.settlement, [
       ...certified.map(one => tombstoneChange(one, nowMs)),
@@ -115,17 +128,20 @@ async function deskChanges(vault: Vault, tenant: Tenant, reviews: readonly Revie
 async function subjectChanges(
   vault: Vault,
   tenant: Tenant,
-  id: SubjectId,
+  { subject, papers }: SubjectFile,
   certified: readonly Certified[],
   nowMs: number,
 ): Promise<readonly Change[]> {
-  const subject = await vault.ledger.findSubjectById(tenant.id, id)
   if (!subject) return []
   const buried = new Set<string>(certified.map(({ document }) => document.id))
-  const left: readonly Document[] = (await livePapers(vault, tenant.id, id)).filter(one => !buried.has(one.id))
+  const left = [...papers.values()].filter(({ id, state }) => !buried.has(id) && isLive(state))
   const found = look(tenant, subject, left, nowMs)
   // What is due of the rest is looked at by the next plan, which the row asks for already.
   return found.due.length > 0 ? [] : afterLook(vault, subject, found, nowMs)
+}
+
+function isLive(state: DocumentState): boolean {
+  return state === 'depositing' || state === 'stored' || state === 'purging'
 }
 
 /** An answer may be about a paper and its person: it goes once. */

@@ -16,6 +16,7 @@ import { requireRunning } from './stopping.ts'
 
 /** Longer than any batch takes, and renewed before each. */
 const leaseMs = 10 * 60_000
+const pagesAtOnce = 2
 
 export interface ExecuteInput {
   readonly run: PurgeRunId
@@ -25,6 +26,7 @@ export interface ExecuteInput {
 }
 
 type ExecuteGrant = Grant<'purge.execute'>
+type Outcomes = Awaited<ReturnType<typeof purgeBatch>>
 
 /**
  * Executes a run that was asked for, page by page, or goes on with one that was ended in the middle by whatever it was. One
@@ -102,28 +104,58 @@ interface Execution {
 }
 
 async function underLease(vault: Vault, grant: ExecuteGrant, execution: Execution): Promise<PurgeRun> {
-  const { tenant, caller, fence, lease, signal, onProgress } = execution
+  const { caller, fence } = execution
   const asked = requestedBy(execution.run, caller)
   if (asked !== execution.run) await moved(vault, grant, execution.run, asked)
-  let run = await moved(vault, grant, asked, { ...asked, state: 'executing', fence, version: asked.version + 1 })
-  for (let n = 0; n < run.pages; n++) {
-    const [page] = await vault.ledger.listPages(tenant.id, run.id, { after: n - 1, limit: 1 })
-    if (page?.n !== n) throw new VaultError('purge.state', { detail: 'pages' })
-    if (page.state === 'done') continue
-    requireRunning(signal)
-    const renewed = await vault.ledger.takeLease(lease, vault.instance, vault.clock.nowMs(), leaseMs)
-    if (renewed !== fence) throw new VaultError('purge.state', { detail: 'lease' })
-    if (!(await isClockTrusted(vault, tenant.id))) throw new VaultError('purge.clock')
-    const targets = page.items.map(planned => ({ document: planned.document, subject: planned.subject, planned }))
-    const outcomes = await purgeBatch(vault, { tenant, caller, run: run.id }, targets)
-    run = await pageDone(vault, grant, run, page, outcomes)
-    onProgress?.(run)
-  }
-  const endedAtMs = await trustedTime(vault, tenant.id)
+  const begun = await moved(vault, grant, asked, { ...asked, state: 'executing', fence, version: asked.version + 1 })
+  const run = await everyPage(vault, grant, { ...execution, run: begun })
+  const endedAtMs = await trustedTime(vault, execution.tenant.id)
   const done: PurgeRun = { ...run, state: 'done', endedAtMs, version: run.version + 1 }
   await moved(vault, grant, run, done)
-  await trustOn(vault, grant, tenant, endedAtMs)
+  await trustOn(vault, grant, execution.tenant, endedAtMs)
   return done
+}
+
+/** Two pages at a time, so that one uses the processors while the other waits for the disk; their ends are put down in turn. */
+async function everyPage(vault: Vault, grant: ExecuteGrant, execution: Execution): Promise<PurgeRun> {
+  const { onProgress, signal } = execution
+  let ended = Promise.resolve(execution.run)
+  let failure: { readonly error: unknown } | undefined
+  let next = 0
+  const work = async (): Promise<void> => {
+    try {
+      while (next < execution.run.pages && !failure) {
+        requireRunning(signal)
+        const page = await pageToDo(vault, execution, next++)
+        if (!page) continue
+        const outcomes = await destroyPage(vault, execution, page)
+        ended = ended.then(async run => pageDone(vault, grant, run, page, outcomes))
+        onProgress?.(await ended)
+      }
+    } catch (error) {
+      failure ??= { error }
+    }
+  }
+  await Promise.all(Array.from({ length: pagesAtOnce }, work))
+  if (failure) throw failure.error
+  return ended
+}
+
+/** @returns undefined when it was done before this execution began */
+async function pageToDo(vault: Vault, { tenant, run }: Execution, n: number): Promise<PurgePage | undefined> {
+  const [page] = await vault.ledger.listPages(tenant.id, run.id, { after: n - 1, limit: 1 })
+  if (page?.n !== n) throw new VaultError('purge.state', { detail: 'pages' })
+  return page.state === 'done' ? undefined : page
+}
+
+/** @throws {VaultError} purge.state - another instance holds the lease */
+async function destroyPage(vault: Vault, execution: Execution, { items }: PurgePage): Promise<Outcomes> {
+  const { tenant, caller, run, lease, fence } = execution
+  const renewed = await vault.ledger.takeLease(lease, vault.instance, vault.clock.nowMs(), leaseMs)
+  if (renewed !== fence) throw new VaultError('purge.state', { detail: 'lease' })
+  if (!(await isClockTrusted(vault, tenant.id))) throw new VaultError('purge.clock')
+  const targets = items.map(planned => ({ document: planned.document, subject: planned.subject, planned }))
+  return purgeBatch(vault, { tenant, caller, run: run.id }, targets)
 }
 
 /** The clock that a purge ran by is trusted on from there. Who moved the state meanwhile trusted it as well. */
@@ -151,7 +183,7 @@ async function pageDone(
   grant: ExecuteGrant,
   run: PurgeRun,
   page: PurgePage,
-  outcomes: Awaited<ReturnType<typeof purgeBatch>>,
+  outcomes: Outcomes,
 ): Promise<PurgeRun> {
   const items = page.items.map(item => ({ ...item, outcome: outcomes.get(item.document) ?? 'gone' }))
   const failed = items.filter(({ outcome }) => outcome === 'failed').length

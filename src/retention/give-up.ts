@@ -24,51 +24,50 @@ export interface Doomed extends Granted {
 /** What became of each target of one subject: doomed, or spared with its outcome. */
 export type GivenUp = Doomed | (Granted & { readonly outcome: PurgeOutcome })
 
+/** One subject's part of a batch, as it was judged. */
+export interface SubjectBatch {
+  readonly id: SubjectId
+  readonly file: SubjectFile
+  readonly judged: readonly (Granted & { readonly verdict: Verdict })[]
+}
+
 /**
  * Moves the due papers of one subject to `purging` in one commit with the version of the subject that the decision rests on,
  * so that of a hold and a purge exactly one wins. The loser looks again.
  *
- * @param file as it was when the grants were asked for
+ * @returns what became of each, and the subject's file as it is afterwards
  */
 export async function giveUp(
   vault: Vault,
   tenant: Tenant,
-  subject: SubjectId,
-  granted: readonly Granted[],
-  file: SubjectFile,
+  { id, file: first, judged: before }: SubjectBatch,
   run: PurgeRunId | undefined,
-): Promise<readonly GivenUp[]> {
-  let seen = file
+): Promise<{ readonly given: readonly GivenUp[]; readonly file: SubjectFile }> {
+  let [file, judged] = [first, before]
   for (let tries = 0; tries < mostTries; tries++) {
-    if (tries > 0)
-      seen = await readFile(
-        vault,
-        tenant,
-        subject,
-        granted.map(({ target }) => target),
-      )
     const nowMs = vault.clock.nowMs()
-    const judged = granted.map(one => ({ ...one, verdict: judgeTarget(tenant, seen, one.target, nowMs) }))
-    const epochs = await epochsOf(
-      vault,
-      judged.map(({ verdict }) => verdict),
-    )
-    const decided = judged.map(({ target, grant, verdict }): GivenUp => {
+    if (tries > 0) {
+      const targets = judged.map(({ target }) => target)
+      const seen = await readFile(vault, tenant, id, targets)
+      file = seen
+      judged = judged.map(one => ({ ...one, verdict: judgeTarget(tenant, seen, one.target, nowMs) }))
+    }
+    const epochs = await epochsOf(vault, judged)
+    const given = judged.map(({ target, grant, verdict }): GivenUp => {
       if (verdict.do === 'nothing') return { target, grant, outcome: verdict.outcome }
       return { target, grant, document: purgingOf(verdict, epochs.get(verdict.document.id), run, nowMs) }
     })
-    const changes = changesOf(seen, decided)
-    const [first] = granted
-    if (changes.length === 0 || !first) return decided
-    const committed = await vault.ledger.commit(first.grant, changes)
-    if (committed.done) return decided
+    const { changes, after } = changesOf(file, given)
+    const [by] = judged
+    if (changes.length === 0 || !by) return { given, file }
+    if ((await vault.ledger.commit(by.grant, changes)).done) return { given, file: after }
   }
-  return granted.map(one => ({ ...one, outcome: 'changed' }))
+  return { given: judged.map(({ target, grant }) => ({ target, grant, outcome: 'changed' })), file }
 }
 
 /** The epochs of the wrapped keys that are there still. */
-async function epochsOf(vault: Vault, verdicts: readonly Verdict[]): Promise<ReadonlyMap<DocumentId, string>> {
-  const documents = verdicts.flatMap(verdict => (verdict.do === 'nothing' ? [] : [verdict.document]))
+async function epochsOf(vault: Vault, judged: SubjectBatch['judged']): Promise<ReadonlyMap<DocumentId, string>> {
+  const documents = judged.flatMap(({ verdict }) => (verdict.do === 'nothing' ? [] : [verdict.document]))
   const keys = await Promise.all(documents.map(({ messageId }) => vault.wrappedKeys.get(wrappedKeyId(messageId))))
   return new Map(documents.flatMap(({ id }, at) => (keys[at] ? [[id, keys[at].epoch] as const] : [])))
 }
@@ -107,16 +106,19 @@ function purgingOf(
 }
 
 /** The subject's version moves when a paper is given up; one that was given up before only keeps its epoch. */
-function changesOf({ subject, papers }: SubjectFile, decided: readonly GivenUp[]): readonly Change[] {
+function changesOf({ subject, papers }: SubjectFile, given: readonly GivenUp[]) {
   const changes: Change[] = []
+  const moved = new Map(papers)
   let givesUp = false
-  for (const one of decided) {
+  for (const one of given) {
     const before = 'document' in one ? papers.get(one.document.id) : undefined
     if (!before || !('document' in one) || before.version === one.document.version) continue
     givesUp ||= before.state === 'stored'
+    moved.set(before.id, one.document)
     changes.push({ row: 'document', expected: before.version, put: one.document })
   }
-  if (!givesUp || !subject) return changes
+  if (!givesUp || !subject) return { changes, after: { subject, papers: moved } }
   const put = { ...subject, version: subject.version + 1 }
-  return [...changes, { row: 'subject', expected: subject.version, put }]
+  changes.push({ row: 'subject', expected: subject.version, put })
+  return { changes, after: { subject: put, papers: moved } }
 }

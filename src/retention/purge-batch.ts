@@ -34,7 +34,7 @@ export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly T
   const files = new Map(
     await Promise.all([...bySubject].map(async ([id, some]) => [id, await readFile(vault, tenant, id, some)] as const)),
   )
-  const asked: { readonly target: Target; readonly verdict: Verdict }[] = []
+  const asked: Judged[] = []
   for (const target of targets) {
     const file = files.get(target.subject)
     if (!file) continue
@@ -45,14 +45,16 @@ export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly T
   }
   const granted = await admitTargets(vault, caller, asked, run)
   try {
-    const given = await Promise.all(
-      [...Map.groupBy(granted, ({ target }) => target.subject)].map(([id, some]) => {
-        const file = files.get(id)
-        return file ? giveUp(vault, tenant, id, some, file, run) : []
+    const judged = Map.groupBy(granted, ({ target }) => target.subject)
+    const left = await Promise.all(
+      [...judged].map(([id, some]) => {
+        const file = files.get(id) ?? { subject: undefined, papers: new Map() }
+        return giveUp(vault, tenant, { id, file, judged: some }, run)
       }),
     )
+    for (const [at, id] of [...judged.keys()].entries()) if (left[at]) files.set(id, left[at].file)
     const doomed: Doomed[] = []
-    for (const one of given.flat()) {
+    for (const one of left.flatMap(({ given }) => given)) {
       if ('document' in one) doomed.push(one)
       else {
         outcomes.set(one.target.document, one.outcome)
@@ -62,7 +64,7 @@ export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly T
     const { gone, failed } = await shred(vault, doomed)
     await Promise.all(failed.map(({ one, error }) => countFailure(vault, one, error)))
     for (const { one } of failed) outcomes.set(one.target.document, 'failed')
-    await bury(vault, tenant, gone)
+    await bury(vault, tenant, gone, files)
     for (const { target } of gone) outcomes.set(target.document, 'destroyed')
     return outcomes
   } catch (error) {
@@ -72,12 +74,17 @@ export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly T
   }
 }
 
+interface Judged {
+  readonly target: Target
+  readonly verdict: Verdict
+}
+
 async function admitTargets(
   vault: Vault,
   caller: Caller,
-  asked: readonly { readonly target: Target; readonly verdict: Verdict }[],
+  asked: readonly Judged[],
   run: PurgeRunId | undefined,
-): Promise<readonly Granted[]> {
+): Promise<readonly (Granted & Judged)[]> {
   const answers = await admitAll(
     vault,
     caller,
@@ -90,12 +97,12 @@ async function admitTargets(
       refuse: () => (verdict.do === 'nothing' ? refusalOf(verdict.outcome) : undefined),
     })),
   )
-  return answers.flatMap((answer, at): readonly Granted[] => {
-    const target = asked[at]?.target
-    if (!target) return []
-    if (!(answer instanceof VaultError)) return [{ target, grant: answer }]
+  return answers.flatMap((answer, at): readonly (Granted & Judged)[] => {
+    const one = asked[at]
+    if (!one) return []
+    if (!(answer instanceof VaultError)) return [{ ...one, grant: answer }]
     // Spared by its verdict; refused for any other reason, the whole batch has no right to be here.
-    if (asked[at]?.verdict.do === 'nothing') return []
+    if (one.verdict.do === 'nothing') return []
     throw answer
   })
 }

@@ -9,17 +9,17 @@ import { configIn, openWrapped } from '../support/vault-folder.ts'
  * call from 1; 0 is never. It tells how many there were.
  */
 const [folder = '', killAt = '0'] = process.argv.slice(2)
-const sides: string[] = []
+const calls: string[] = []
 let counting = false
 
 await using open = await openWrapped(configIn(folder), {
   clock: new SteppedClock(dueMs),
   wrap: ports =>
-    watchPorts(ports, ({ at }) => {
-      if (counting && sides.push(at) === Number(killAt)) process.kill(process.pid, 'SIGKILL')
+    watchPorts(ports, ({ name, at }) => {
+      if (counting && calls.push(`${at} ${name}`) === Number(killAt)) process.kill(process.pid, 'SIGKILL')
     }),
 })
 counting = true
 await purgeTurn(open.vault)
 counting = false
-writeSync(1, JSON.stringify(sides))
+writeSync(1, JSON.stringify(calls))

@@ -19,6 +19,13 @@ const child = new URL('./purge-killed-child.ts', import.meta.url).pathname
 const reader = callerAs('senior-reviewer', 'reader', sceneTenant)
 const dpo = callerAs('dpo', 'dpo', sceneTenant)
 
+const effects: ReadonlySet<string> = new Set(
+  [
+    ...['ledger.commit', 'ledger.takeLease', 'ledger.dropLease', 'batches.insert'],
+    ...['destroyed.append', 'wrappedKeys.destroy', 'blobs.deleteAll'],
+  ].map(name => `after ${name}`),
+)
+
 suite('a purge that is disturbed at any point', { concurrency: false }, () => {
   let scene: { readonly folder: VaultFolder; readonly papers: ScenePapers }
   before(async () => {
@@ -26,13 +33,13 @@ suite('a purge that is disturbed at any point', { concurrency: false }, () => {
   })
   after(() => scene.folder[Symbol.asyncDispose]())
 
-  test('killed between any two port calls, it is finished by the next turn, and nothing else is lost', async () => {
+  test('killed after any effect, it is finished by the next turn, and nothing else is lost', async () => {
     await using whole = await copyOf(scene.folder)
-    const sides = JSON.parse((await run(whole.folder, 0)).stdout) as string[]
+    const calls = JSON.parse((await run(whole.folder, 0)).stdout) as string[]
     let kills = 0
-    for (const [index, side] of sides.entries()) {
-      // Between the end of one call and the beginning of the next nothing happens that could be lost.
-      if (side === 'before' && index > 0) continue
+    for (const [index, call] of calls.entries()) {
+      // Only what has an effect can leave something half done; before the first nothing has happened.
+      if (index > 0 && !effects.has(call)) continue
       await using folder = await copyOf(scene.folder)
       assert.equal((await run(folder.folder, index + 1)).signal, 'SIGKILL', `call ${index + 1} was reached`)
       await using open = await openWrapped(folder.config, { clock: new SteppedClock(dueMs + 1_000) })
@@ -40,7 +47,7 @@ suite('a purge that is disturbed at any point', { concurrency: false }, () => {
       await requireDone(open.vault, scene.papers, `killed at call ${index + 1}`)
       kills++
     }
-    assert.ok(kills > 50, `${kills} kills`)
+    assert.ok(kills > 20, `${kills} kills`)
   })
 
   test('with any port call failing once, it is finished by the next turn, and nothing else is lost', async () => {
