@@ -1,20 +1,15 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
 import type { TenantId } from '../../src/domain/ids.ts'
-import type { Change, Ledger } from '../../src/ports/ledger.ts'
+import type { Change } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import { aDenial, aSubject, elsewhere, here } from './ledger-rows.ts'
 
 const insert = (put: ReturnType<typeof aDenial>): Change => ({ row: 'denied-token', expected: 0, put })
 
 /** The deny list of tokens, as every Ledger keeps it. */
-export function ledgerDenialsContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerDenialsContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
 
   promise('a token is asked for by its own denial and by the one of its subject, and by no other', async ledger => {
     const one = aDenial({ tokenId: 't-1' })

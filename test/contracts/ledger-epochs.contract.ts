@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
 import type { Epoch } from '../../src/domain/epoch.ts'
-import type { Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import { elsewhere, here } from './ledger-rows.ts'
 
 const arn = 'arn:aws:kms:eu-west-1:000000000000:key/01900000-0000-4000-8000-000000000001'
@@ -12,13 +11,8 @@ function anEpoch(over: Partial<Epoch> = {}): Epoch {
 }
 
 /** What every Ledger promises of epochs. */
-export function ledgerEpochsContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerEpochsContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
 
   promise('epochs of a tenant are found by name and listed by name, those of others are not', async ledger => {
     const [first, second, exact] = [anEpoch({ state: 'former' }), anEpoch({ epoch: 'docs/2' }), anEpoch({ epoch: arn })]

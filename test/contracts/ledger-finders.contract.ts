@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
 import type { DepositingDocument, Document, StoredDocument } from '../../src/domain/document.ts'
 import type { SubjectId, TenantId } from '../../src/domain/ids.ts'
 import type { Review } from '../../src/domain/review.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change, Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import {
   abandoned,
   aDesk,
@@ -22,13 +22,8 @@ import {
 } from './ledger-rows.ts'
 
 /** Lists, pages and the walls between tenants: the second half of what every Ledger promises. */
-export function ledgerFindersContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerFindersContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
 
   promise('documents of a subject are listed once they show, ascending, page after page', async ledger => {
     const subject = aSubject().id

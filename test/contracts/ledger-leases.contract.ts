@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import type { Ledger } from '../../src/ports/ledger.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 
 /** Leases and their fencing numbers: a part of what every Ledger promises. */
-export function ledgerLeasesContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerLeasesContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
 
   promise('a lease is held by one until it ends, and its number grows with each change of holder', async ledger => {
     assert.equal(await ledger.takeLease('sweep', 'a', 0, 10), 1)

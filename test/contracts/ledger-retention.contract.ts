@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type TestContext, test } from 'node:test'
 import type { Document, PurgingDocument } from '../../src/domain/document.ts'
 import type { SubjectId, TenantId } from '../../src/domain/ids.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change, Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import {
   abandoned,
   aDocument,
@@ -23,13 +23,8 @@ import {
 type Due = NonNullable<Parameters<Ledger['dueSubjects']>[2]['after']>
 
 /** What the clock of retention asks of every Ledger. */
-export function ledgerRetentionContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerRetentionContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
 
   promise('subjects are due at the instant and after it, earliest first, those of one instant by id', async ledger => {
     const [a, b, c, d] = fourIds()

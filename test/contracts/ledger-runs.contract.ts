@@ -1,19 +1,14 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
 import type { PersonId } from '../../src/domain/ids.ts'
 import { type PurgeRun, type PurgeRunState, purgeRunMoves } from '../../src/domain/purge-run.ts'
 import type { Change, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import { anApproval, aPage, aRetentionState, aRun, elsewhere, here } from './ledger-rows.ts'
 
 /** Purge runs, their pages, approvals and the state of the clock: what every Ledger promises of them. */
-export function ledgerRunsContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerRunsContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
   const done = { done: true } as const
   const lost = { done: false, change: 0, conflict: 'version' } as const
 

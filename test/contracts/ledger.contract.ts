@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
 import type { DocumentId, PersonId, ReviewId, SubjectId, SubjectReference } from '../../src/domain/ids.ts'
-import type { Change, Committed, Ledger } from '../../src/ports/ledger.ts'
+import type { Change, Committed } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { ledgerDenialsContract } from './ledger-denials.contract.ts'
 import { ledgerEpochsContract } from './ledger-epochs.contract.ts'
 import { ledgerFindersContract } from './ledger-finders.contract.ts'
 import { ledgerLeasesContract } from './ledger-leases.contract.ts'
+import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import { ledgerRetentionContract } from './ledger-retention.contract.ts'
 import {
   abandoned,
@@ -25,13 +25,8 @@ import {
 import { ledgerRunsContract } from './ledger-runs.contract.ts'
 
 /** What every Ledger promises; `open` gives an empty one. */
-export function ledgerContract(
-  backing: string,
-  open: (t: TestContext) => Promise<Ledger>,
-  skip: string | false = false,
-): void {
-  const promise = (title: string, run: (ledger: Ledger) => Promise<void>) =>
-    test(`${backing}: ${title}`, { skip }, async t => run(await open(t)))
+export function ledgerContract(...suite: LedgerSuite): void {
+  const promise = promiseOf(...suite)
   const done: Committed = { done: true }
   const lost = (change: number, conflict: 'version' | 'unique'): Committed => ({ done: false, change, conflict })
 
@@ -283,10 +278,10 @@ export function ledgerContract(
     assert.deepEqual(await ledger.findAnswer(answer.key), answer)
   })
 
-  ledgerEpochsContract(backing, open, skip)
-  ledgerFindersContract(backing, open, skip)
-  ledgerDenialsContract(backing, open, skip)
-  ledgerLeasesContract(backing, open, skip)
-  ledgerRetentionContract(backing, open, skip)
-  ledgerRunsContract(backing, open, skip)
+  ledgerEpochsContract(...suite)
+  ledgerFindersContract(...suite)
+  ledgerDenialsContract(...suite)
+  ledgerLeasesContract(...suite)
+  ledgerRetentionContract(...suite)
+  ledgerRunsContract(...suite)
 }

@@ -7,7 +7,7 @@ import type { Answered } from '../../src/guards/idempotency.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
-import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
+import { Faults, manners, type PortCall, watchPorts } from '../support/failing-ports.ts'
 import {
   approve,
   callerAs,
@@ -31,13 +31,6 @@ const hourMs = 3_600_000
 const noSignal = new AbortController().signal
 /** While something fails, waiting for it takes less time than it says. */
 const hurry = 10
-
-/** How a call fails: once, before or after its effect, or from that moment on until the verb has ended. */
-const manners = {
-  'fails once': (n: number) => (_: PortCall, at: number) => at === n,
-  'fails from then on': (n: number, port: PortCall['port']) => (call: PortCall, at: number) =>
-    at >= n && call.port === port,
-}
 
 suite('every port call of a verb fails in turn', { concurrency: false }, () => {
   const faults = new Faults()

@@ -14,7 +14,7 @@ import { finishPurging } from '../../src/retention/finish-purging.ts'
 import { placeHold } from '../../src/retention/place-hold.ts'
 import { releaseHold } from '../../src/retention/release-hold.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
-import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
+import { Faults, manners, watchPorts } from '../support/failing-ports.ts'
 import {
   callerAs,
   depositPaper,
@@ -30,12 +30,6 @@ import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 const noSignal = new AbortController().signal
 const hourMs = 3_600_000
 const hurry = 10
-
-const manners = {
-  'fails once': (n: number) => (_: PortCall, at: number) => at === n,
-  'fails from then on': (n: number, port: PortCall['port']) => (call: PortCall, at: number) =>
-    at >= n && call.port === port,
-}
 
 suite('every port call of holds, events, erasures and answers fails in turn', { concurrency: false }, () => {
   const faults = new Faults()

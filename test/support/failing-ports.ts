@@ -104,6 +104,13 @@ function watchBlob(blob: OpenBlob, at: AtCall): OpenBlob {
   }
 }
 
+/** How a call fails: once, before or after its effect, or from that moment on until the verb has ended. */
+export const manners = {
+  'fails once': (n: number) => (_: PortCall, at: number) => at === n,
+  'fails from then on': (n: number, port: PortCall['port']) => (call: PortCall, at: number) =>
+    at >= n && call.port === port,
+}
+
 /** Counts calls while it is on, and lets the chosen ones fail. */
 export class Faults {
   #calls: PortCall[] | undefined
