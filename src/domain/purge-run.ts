@@ -83,6 +83,8 @@ export interface RetentionState {
   readonly policyVersion: number
   /** Marks of the clocks of each version as they were then (retention/clock-marks.ts); absent in a row of an older vault. */
   readonly clocks?: Readonly<Record<string, string>>
+  /** When they are reckoned once more, since an instance that was not started anew yet may write by the former policy. */
+  readonly againMs?: number
   /** A clock is trusted from here to 35 days later, where no other clock can be asked. */
   readonly trustedMs: number
   /** When two people last said that this machine's clock is right; believed for a day, whatever another clock says. */

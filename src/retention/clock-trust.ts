@@ -58,7 +58,9 @@ export async function retentionStateOf({ ledger, clock }: Clocked, tenant: Tenan
 /** The state with what a verb learnt; the time that is trusted moves forward only. */
 export function stateChange(
   state: RetentionState,
-  learnt: Partial<Pick<RetentionState, 'policyVersion' | 'clocks' | 'trustedMs' | 'confirmedMs' | 'scheduledMs'>>,
+  learnt: Partial<
+    Pick<RetentionState, 'policyVersion' | 'clocks' | 'againMs' | 'trustedMs' | 'confirmedMs' | 'scheduledMs'>
+  >,
 ): Change {
   const put = { ...state, ...learnt, version: state.version + 1 }
   return { row: 'retention', expected: state.version, put }

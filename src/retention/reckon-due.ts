@@ -13,6 +13,8 @@ import { requireRunning } from './stopping.ts'
 
 const subjectsAtOnce = 256
 const mostTries = 8
+/** Every instance has the new policy by then. */
+const rolledOutMs = 86_400_000
 
 export interface Reckoning {
   readonly signal: AbortSignal
@@ -26,14 +28,21 @@ export interface Reckoning {
  * at the cost of reading. Clocks that were altered under the version that papers came under are reckoned anew as well, so that
  * nothing due is forgotten; that a promise was altered is on record and in the log.
  *
+ * A day after a change it is done once more: whatever an instance wrote by the former policy meanwhile is put right then. An
+ * instance that has a former policy still does nothing, since it would undo a newer one.
+ *
  * @returns how many subjects were changed, undefined when they were reckoned by this policy already
+ * @throws {VaultError} policy.unknown - a newer policy is in force than this instance has
  * @throws {VaultError} vault.stopping - the signal ended it in the middle
  * @throws {VaultError} ledger.conflict - another instance reckoned at the same time; safe to repeat
  */
 export async function reckonDue(vault: Vault, tenant: Tenant, options: Reckoning): Promise<number | undefined> {
   const [state, clocks] = await Promise.all([retentionStateOf(vault, tenant), clockMarksOf(tenant)])
   const altered = alteredVersions(state.clocks ?? {}, clocks)
-  if (state.policyVersion === tenant.version && state.clocks !== undefined && altered.length === 0) return undefined
+  if (state.policyVersion > tenant.version) throw new VaultError('policy.unknown')
+  const isAgain = state.againMs !== undefined && vault.clock.nowMs() >= state.againMs
+  const isReckoned = state.policyVersion === tenant.version && state.clocks !== undefined && altered.length === 0
+  if (isReckoned && !isAgain) return undefined
   if (altered.length > 0) {
     vault.log.error('clocks of a policy were altered under their version', { tenant: tenant.id, count: altered.length })
   }
@@ -45,7 +54,10 @@ export async function reckonDue(vault: Vault, tenant: Tenant, options: Reckoning
   try {
     const changed = await reckonEvery(vault, grant, tenant, options)
     requireRunning(options.signal)
-    const committed = await vault.ledger.commit(grant, [stateChange(state, { policyVersion: tenant.version, clocks })])
+    const { againMs: _, ...rest } = state
+    const again = isReckoned || state.policyVersion === 0 ? {} : { againMs: vault.clock.nowMs() + rolledOutMs }
+    const learnt = { policyVersion: tenant.version, clocks, ...again }
+    const committed = await vault.ledger.commit(grant, [stateChange(rest, learnt)])
     if (!committed.done) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
     await close(vault, grant, { out: 'done', detail: { subjects: changed, policy: tenant.version } })
     return changed

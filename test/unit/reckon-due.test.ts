@@ -4,10 +4,12 @@ import type { SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import type { RetentionPolicy } from '../../src/domain/policy.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
 import { reckonDue } from '../../src/retention/reckon-due.ts'
+import { runPurges } from '../../src/retention/run-purges.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { openVault } from '../support/open-vault.ts'
-import { bornMs, store, tell } from '../support/purge-work.ts'
+import { bornMs, dayMs, store, tell } from '../support/purge-work.ts'
 import { recorded } from '../support/recorded.ts'
+import { refused } from '../support/refused.ts'
 
 const omo = 'omo7777' as TenantId
 const signal = new AbortController().signal
@@ -19,7 +21,8 @@ function withYears(clocks: RetentionPolicy, years: number, version = clocks.vers
 }
 
 async function scene() {
-  const opened = await openVault({ clock: new ManualClock(bornMs) })
+  const clock = new ManualClock(bornMs)
+  const opened = await openVault({ clock })
   const { vault } = opened
   const tenant = vault.tenants.get(omo) ?? assert.fail()
   await tell(vault, omo, 'p-1', { type: 'tier', atMs: bornMs, tier: 2 })
@@ -28,6 +31,7 @@ async function scene() {
   const first = tenant.policies.get(1) ?? assert.fail()
   return {
     opened,
+    clock,
     tenant,
     first,
     reckon: (changed: Tenant) => reckonDue(vault, changed, { signal }),
@@ -87,4 +91,39 @@ test('an earlier version that was altered on the way to a new one is told as wel
   await at.reckon({ ...tenant, version: 2, policies })
   assert.deepEqual((await at.told()).at(-1)?.det?.altered, ['1'])
   assert.equal(at.errors().length, 1)
+})
+
+test('what an instance wrote by the former policy while the new one came in is reckoned anew a day later, once', async () => {
+  await using at = await scene()
+  const { vault } = at.opened
+  const { tenant, first, clock } = at
+  await at.reckon(tenant)
+  const policies = new Map([
+    [1, first],
+    [2, withYears(first, 6, 2)],
+  ])
+  const second: Tenant = { ...tenant, version: 2, policies }
+  await at.reckon(second)
+  clock.advance(60_000)
+  await tell(vault, omo, 'p-1', { type: 'closed', atMs: clock.nowMs() })
+  assert.equal(await at.looksIn(), 2033, 'by the former policy')
+  assert.equal(await at.reckon(second), undefined)
+  clock.advance(dayMs)
+  assert.equal(await at.reckon(second), 1)
+  assert.equal(await at.looksIn(), 2032)
+  clock.advance(dayMs)
+  assert.equal(await at.reckon(second), undefined)
+})
+
+test('an instance with a former policy neither reckons nor plans by it once a newer one is in force', async () => {
+  await using at = await scene()
+  const { tenant, first } = at
+  const policies = new Map([
+    [1, first],
+    [2, withYears(first, 6, 2)],
+  ])
+  await at.reckon({ ...tenant, version: 2, policies })
+  await refused(at.reckon(tenant), 'policy.unknown')
+  await refused(runPurges(at.opened.vault, tenant, { signal, nextAfter: ms => ms }), 'policy.unknown')
+  assert.equal(await at.looksIn(), 2032)
 })
