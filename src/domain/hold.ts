@@ -6,6 +6,8 @@ export type HoldKind = (typeof holdKinds)[number]
 
 /** At most this many holds of one subject, ended ones included, so that its row stays small. */
 export const maxHolds = 64
+/** Of these the platform's events take so many at most: however many disputes there were, an order of the law finds room. */
+export const maxEventHolds = 48
 
 /**
  * One case that keeps a subject's papers, or one of them. It lies in the subject's row, so that every change of a hold bumps

@@ -1,4 +1,4 @@
-import { type Hold, type HoldKind, isInForce, isSameCase, maxHolds } from './hold.ts'
+import { type Hold, type HoldKind, isInForce, isSameCase, maxEventHolds, maxHolds } from './hold.ts'
 import type { CaseReference, PersonId, SubjectId, SubjectReference, TenantId } from './ids.ts'
 
 /**
@@ -129,8 +129,12 @@ export function contradiction(
   const { accountOpenedAtMs } = subject
   if (event.type === 'opened') return event.atMs > latestOpening(subject) ? 'opened-late' : undefined
   if (accountOpenedAtMs !== undefined && event.atMs < accountOpenedAtMs) return 'before-account'
-  if (isHoldEvent(event) && subject.holds.length >= maxHolds && !holdOf(subject, event)) return 'too-many-holds'
+  if (isHoldEvent(event) && !hasRoom(subject) && !holdOf(subject, event)) return 'too-many-holds'
   return undefined
+}
+
+function hasRoom({ holds }: Subject): boolean {
+  return holds.length < maxHolds && holds.filter(({ placedBy }) => placedBy === 'event').length < maxEventHolds
 }
 
 /** An opening that is told now cannot lie after this: nothing of the account may come before, nor a closing. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { maxHolds } from '../../src/domain/hold.ts'
+import { maxEventHolds } from '../../src/domain/hold.ts'
 import type { CallAnswer } from '../support/call.ts'
 import { bury, type FileDesk, giveUp, openFileDesk } from '../support/file-desk.ts'
 import { recorded } from '../support/recorded.ts'
@@ -150,12 +150,20 @@ test('an event of a person who was forgotten opens a new subject', async () => {
   assert.deepEqual([answer.json.closed, answer.json.tier], [false, 0])
 })
 
-test('a subject has room for a bounded number of cases', async () => {
-  for (let n = 1; n <= maxHolds; n++) {
+test('a subject has room for a bounded number of cases, and beside them for an order of the law', async () => {
+  for (let n = 1; n <= maxEventHolds; n++) {
     assert.equal((await desk.tell('crowd', 'dispute.opened', { ref: `D-${n}` })).status, 202)
   }
-  await refused(await desk.tell('crowd', 'dispute.opened', { ref: 'D-more' }), 409, 'hold.too-many', 'crowd', maxHolds)
+  await refused(
+    await desk.tell('crowd', 'dispute.opened', { ref: 'D-more' }),
+    409,
+    'hold.too-many',
+    'crowd',
+    maxEventHolds,
+  )
   assert.equal((await desk.tell('crowd', 'dispute.resolved', { ref: 'D-1' })).status, 202, 'a known case still ends')
+  const order = { subject: 'crowd', kind: 'legal_order', case: 'WRIT-1' }
+  assert.equal((await desk.post('legal', '/v1/holds', order)).status, 201)
 })
 
 test('what an event is refused for may come up between its admission and its commit', async () => {
