@@ -1,8 +1,11 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { productionSkip } from '../support/production-place.ts'
 import { benchCodec, benchSeal } from './crypto.ts'
 import { describeMachine, flushCostMs, takenByOthers } from './machine.ts'
+import { benchMongoAppend } from './mongo-append.ts'
 import { plot } from './plot.ts'
+import { benchProduction } from './production.ts'
 import { benchDue, benchPurge } from './purge.ts'
 import { benchRead } from './reads.ts'
 import { share, summaryOf, writeReport } from './report.ts'
@@ -25,6 +28,7 @@ const benches: Readonly<Record<string, (options: Options) => Promise<readonly Ro
   read: benchRead,
   pdf: benchPdf,
   jpeg: benchJpeg,
+  ...(productionSkip === false ? { production: benchProduction, 'mongo-append': benchMongoAppend } : {}),
   purge: benchPurge,
   due: benchDue,
 }

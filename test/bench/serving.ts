@@ -46,6 +46,12 @@ export async function serveVault(flags: readonly string[] = []): Promise<Serving
   }
 }
 
+/** The vault on the backing that `settings` name; what it needs is prepared. */
+export function serveProduction(settings: Readonly<Record<string, string>>): Promise<Serving> {
+  const folder = mkdtempSync(join(tmpdir(), 'vault-bench-'))
+  return serve([...startFlags, main, 'serve'], folder, { ...settings, VAULT_READ_BUDGET: '1000000' })
+}
+
 /** A peer: `name` is its file below `peers/`, which gets its folder and `args`, and prints the same line as the vault. */
 export async function servePeer(name: string, ...args: readonly string[]): Promise<Serving & { folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'vault-peer-'))

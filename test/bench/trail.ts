@@ -98,7 +98,7 @@ export async function benchVerify({ rounds, quick, progress }: Options): Promise
 }
 
 /** @returns milliseconds that each entry waited until it was durable */
-async function appendAll(trail: Trail, count: number): Promise<readonly number[]> {
+export async function appendAll(trail: Trail, count: number): Promise<readonly number[]> {
   const waitedMs: number[] = []
   let left = count
   const appender = async (): Promise<void> => {
