@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { BlobFacts, Blobs, OpenBlob } from '../ports/blobs.ts'
+import { codeOf, translate, translated } from './file-blob-errors.ts'
+import { openBlobFile } from './file-blob-open.ts'
 
 const { O_CREAT, O_DSYNC, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = constants
 
@@ -17,8 +19,6 @@ export interface FileBlobsOptions {
 }
 
 const keyPattern = /^v1\/([0-9a-f]{2})\/\1[0-9a-f]{62}$/
-/** Four frames of ciphertext: the piece that reads ahead measured best. */
-const chunkBytes = 4 * (65_536 + 32)
 
 /**
  * One file for each blob, `<folder>/v1/<2 hex>/<64 hex>`, mode 0600. A file is written at its final name, since no row shows
@@ -53,9 +53,8 @@ export class FileBlobs implements Blobs, AsyncDisposable {
 
   async open(key: string): Promise<OpenBlob> {
     const path = this.#pathOf(key)
-    const opening = translated(() => openRegular(path), 'blobs.missing')
     // Too late is still open: whoever gave up will not close it.
-    return this.#inTime(opening, late => void late[Symbol.asyncDispose]())
+    return this.#inTime(openBlobFile(path), late => void late[Symbol.asyncDispose]())
   }
 
   async delete(_by: Grant, key: string): Promise<void> {
@@ -159,50 +158,10 @@ export async function openFileBlobs(options: FileBlobsOptions): Promise<FileBlob
   return new FileBlobs(options)
 }
 
-class OpenFileBlob implements OpenBlob {
-  readonly #file: FileHandle
-  readonly sizeBytes: number
-
-  constructor(file: FileHandle, sizeBytes: number) {
-    this.#file = file
-    this.sizeBytes = sizeBytes
-  }
-
-  /** Chunks of 262,272 bytes but for the last, each in a buffer of its own, so that they may be kept. */
-  async *read(start: number, end: number, signal: AbortSignal): AsyncIterable<Uint8Array> {
-    for (let at = start; at < end; at += chunkBytes) {
-      signal.throwIfAborted()
-      yield await translated(() => this.#fill(at, Math.min(chunkBytes, end - at)))
-    }
-  }
-
-  async #fill(at: number, length: number): Promise<Uint8Array> {
-    const chunk = Buffer.allocUnsafeSlow(length)
-    for (let filled = 0; filled < length; ) {
-      const { bytesRead } = await this.#file.read(chunk, filled, length - filled, at + filled)
-      if (bytesRead === 0) throw new VaultError('blobs.unavailable')
-      filled += bytesRead
-    }
-    return chunk
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#file.close()
-  }
-}
-
 /** Of the pool that file systems are asked by; one is left to readers. */
 const threads = 3
 
 const shardOf = (key: string): string => key.slice(3, 5)
-
-async function openRegular(path: string): Promise<OpenFileBlob> {
-  const file = await open(path, O_RDONLY | O_NOFOLLOW)
-  const stat = await file.stat()
-  if (stat.isFile()) return new OpenFileBlob(file, stat.size)
-  await file.close()
-  throw new VaultError('blobs.missing')
-}
 
 /** The parent is never made here: where it went, the disk went, and a new folder would hide that. */
 async function openFolder(parent: string, name: string): Promise<FileHandle> {
@@ -263,39 +222,4 @@ async function factsOf(root: string, key: string): Promise<BlobFacts | undefined
     if (codeOf(error) === 'ENOENT') return undefined
     throw translate(error, 'blobs.unavailable')
   }
-}
-
-type WhenAbsent = 'blobs.missing' | 'blobs.unavailable'
-
-async function translated<T>(work: () => Promise<T>, absent: WhenAbsent = 'blobs.unavailable'): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    throw translate(error, absent)
-  }
-}
-
-/** System errors become the port's; an abort's reason passes as it is. */
-function translate(error: unknown, absent: WhenAbsent): unknown {
-  switch (codeOf(error)) {
-    case undefined:
-      return error
-    case 'EEXIST':
-      return new VaultError('blobs.exists', {}, error)
-    case 'ENOENT':
-    case 'ELOOP':
-      return new VaultError(absent, {}, error)
-    case 'ENOSPC':
-    case 'EDQUOT':
-    case 'EFBIG':
-      return new VaultError('storage.full', {}, error)
-    default:
-      return new VaultError('blobs.unavailable', {}, error)
-  }
-}
-
-/** The system's code of a failed call; undefined for anything else, an abort included. */
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined
-  return typeof error.code === 'string' ? error.code : undefined
 }

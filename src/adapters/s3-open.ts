@@ -60,7 +60,7 @@ async function part(object: S3Object, range: BlobRange, etag?: string, patience?
   return { ...range, body, sizeBytes, etag: answer.ETag }
 }
 
-class OpenS3Blob implements OpenBlob {
+class OpenS3Blob {
   readonly #object: S3Object
   readonly #etag: string | undefined
   readonly sizeBytes: number

@@ -62,7 +62,7 @@ async function race(load: Load, path: string, body: () => FormData): Promise<rea
   const answers = await Promise.all(
     [one, two].map(url => send(`${url}${path}`, { method: 'POST', headers, body: body() }).catch(() => undefined)),
   )
-  const statuses = answers.map(answer => answer?.status ?? 'broken').toSorted()
+  const statuses = answers.map(answer => String(answer?.status ?? 'broken')).toSorted()
   count(load, `race ${statuses.join('+')}`)
   for (const answer of answers) {
     if (answer && ![201, 409, 429, 503].includes(answer.status)) load.violations.push(`a racer got ${answer.status}`)
