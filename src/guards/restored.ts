@@ -11,8 +11,9 @@ export type RestoredPart = 'trail' | 'ledger' | 'wrapped-keys'
 
 /**
  * Holds the stores against the newest marks of the list that no backup restores. Each is a snapshot of one moment, and a mark
- * comes after the entry and the rows that it tells of: a store that knows the last append of a tenant knows all before it. What
- * is not seen is a restored store of sealed bodies alone, which opens nothing, and a trail that lost its end after the last mark.
+ * comes after the entry and the rows that it tells of: a trail and rows that know the last append of a tenant know all before it.
+ * What is not seen is restored sealed bodies, or restored wrapped keys from before the last destroyed paper came: without their
+ * rows they open nothing here. Nor is a trail that lost its end after the last mark.
  *
  * @returns the parts that are from before; none when nothing that was destroyed can be back
  * @throws {VaultError} as the stores do: then nothing can be said, and nothing may be served
