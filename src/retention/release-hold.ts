@@ -1,3 +1,4 @@
+import type { Approval } from '../domain/approval.ts'
 import type { Caller, Reason } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import { type Hold, isInForce } from '../domain/hold.ts'
@@ -36,6 +37,7 @@ export interface ReleaseInput extends Beside {
  * @throws {VaultError} hold.unknown - this tenant has no such hold
  * @throws {VaultError} role.second-person, approval.* - nobody stands beside the caller, or nobody who may
  * @throws {VaultError} hold.ended - it is in force no more
+ * @throws {VaultError} approval.ended - the vote was asked for before the hold was placed anew
  * @throws {VaultError} idempotency.conflict, ledger.conflict - as everywhere
  */
 export async function releaseHold(vault: Vault, caller: Caller, input: ReleaseInput): Promise<Answered> {
@@ -43,9 +45,10 @@ export async function releaseHold(vault: Vault, caller: Caller, input: ReleaseIn
   const { subject: subjectId, n } = holdIdParts(input.id)
   const key = await answerKeyOf(vault, caller, input.idempotency)
   const fingerprint = await keyedHash(vault, 'vault/release/1', [input.id])
-  const [before, earlier] = await Promise.all([
+  const [before, earlier, approval] = await Promise.all([
     vault.ledger.findSubjectById(tenant.id, subjectId),
     vault.ledger.findAnswer(key),
+    input.approval === undefined ? undefined : vault.ledger.findApproval(tenant.id, input.approval),
   ])
   const hold = before && holdIn(before, n)
   const repeated = isRepeated(earlier, fingerprint, vault.clock.nowMs())
@@ -58,7 +61,7 @@ export async function releaseHold(vault: Vault, caller: Caller, input: ReleaseIn
     detail: { hold: input.id },
     ...(hold && before ? { subject: before.id } : {}),
     ...(hold?.document === undefined ? {} : { document: hold.document }),
-    refuse: () => (earlier ? undefined : refuseRelease(hold)),
+    refuse: () => (earlier ? undefined : refuseRelease(hold, approval)),
   })
   try {
     for (let tries = 0; tries < mostTries; tries++) {
@@ -71,7 +74,7 @@ export async function releaseHold(vault: Vault, caller: Caller, input: ReleaseIn
       if (repeated || !second) break
       const old = await vault.ledger.findSubjectById(tenant.id, subjectId)
       const current = old && holdIn(old, n)
-      const refusal = refuseRelease(current)
+      const refusal = refuseRelease(current, approval)
       if (refusal || !old || !current) throw new VaultError(refusal?.code ?? 'hold.unknown')
       const nowMs = vault.clock.nowMs()
       const { subject, ended } = released(old, current, [caller.id, second.id], nowMs)
@@ -95,9 +98,12 @@ function holdIn({ holds }: Subject, n: number): Hold | undefined {
   return holds.find(hold => hold.n === n)
 }
 
-function refuseRelease(hold: Hold | undefined): Refusal | undefined {
+/** @param approval by which the second person comes in, if it is one */
+function refuseRelease(hold: Hold | undefined, approval: Approval | undefined): Refusal | undefined {
   if (!hold) return { code: 'hold.unknown' }
-  return isInForce(hold) ? undefined : { code: 'hold.ended' }
+  if (!isInForce(hold)) return { code: 'hold.ended' }
+  const isOfAnother = approval && (hold.beganAtMs ?? 0) > approval.askedAtMs
+  return isOfAnother ? { code: 'approval.ended' } : undefined
 }
 
 /** A beginning and an end at one instant hold, and a platform's clock may run ahead: the end comes after the beginning. */

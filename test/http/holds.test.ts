@@ -50,6 +50,18 @@ test('a hold by people keeps every paper until two of them release it, whatever 
   assert.deepEqual([entry?.act, entry?.out, entry?.det?.hold], ['hold.release', 'done', `${id}.1`])
 })
 
+test('a vote to release a hold does not release what was held anew since', async () => {
+  await desk.upload('anew')
+  const { id } = (await place('anew')).json
+  const asked = await desk.post('legal', '/v1/approvals', { action: 'hold.release', target: `hold/${id}` })
+  await desk.ask('dpo', 'POST', `/v1/approvals/${asked.json.id}/votes`, { json: { vote: 'grant' } })
+  assert.equal((await release(id)).status, 200)
+  desk.clock.advance(60_000)
+  assert.equal((await place('anew')).json.id, id)
+  await refused(await release(id, { 'Vault-Approval': asked.json.id }), 410, 'approval.ended', 'hold.release')
+  assert.equal((await release(id)).status, 200)
+})
+
 test('a hold on one paper leaves the others to their clocks', async () => {
   const [one, other] = [await desk.upload('single'), await desk.upload('single', 'address', 'utility-bill')]
   await desk.tell('single', 'closed')
