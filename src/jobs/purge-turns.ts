@@ -1,4 +1,5 @@
 import { Cron } from 'croner'
+import { VaultError } from '../domain/errors.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
@@ -12,7 +13,7 @@ import { runPurges } from '../retention/run-purges.ts'
  */
 export async function runPurgesOfAll(vault: Vault, signal: AbortSignal): Promise<number> {
   let destroyed = 0
-  let failure: unknown
+  let failure: VaultError | undefined
   for (const tenant of vault.tenants.values()) {
     if (signal.aborted) break
     try {
@@ -20,10 +21,10 @@ export async function runPurgesOfAll(vault: Vault, signal: AbortSignal): Promise
     } catch (error) {
       if (codeOf(error) === 'vault.stopping') break
       vault.log.error('purge failed', { job: 'purge', tenant: tenant.id, code: codeOf(error) })
-      failure ??= error
+      failure ??= error instanceof VaultError ? error : new VaultError('unexpected', {}, error)
     }
   }
-  if (failure !== undefined) throw failure
+  if (failure) throw failure
   return destroyed
 }
 

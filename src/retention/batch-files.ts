@@ -1,6 +1,6 @@
 import type { Document, PurgingDocument, StoredDocument } from '../domain/document.ts'
 import type { DocumentId, SubjectId } from '../domain/ids.ts'
-import { type PurgeItem, type PurgeOutcome, purgeLimits } from '../domain/purge-run.ts'
+import type { PurgeItem, PurgeOutcome } from '../domain/purge-run.ts'
 import { judge, type Retention, retentionOf } from '../domain/retention.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
@@ -88,9 +88,4 @@ function isAsPlanned(planned: PurgeItem, document: StoredDocument, retention: Re
     planned.dueOn === retention.dueOn &&
     planned.policyVersion === retention.policyVersion
   )
-}
-
-/** A paper whose destruction failed so often that only a person's plan takes it up again. */
-export function isQuarantined({ attempts }: PurgingDocument): boolean {
-  return attempts >= purgeLimits.mostAttempts
 }

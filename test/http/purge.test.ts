@@ -48,7 +48,8 @@ test('a purge over HTTP: planned, its items read, asked for with the hash, destr
   assert.equal((await ask(dpo, 'GET', at)).json.count, 3)
   const first = await ask(dpo, 'GET', `${at}/items?limit=2`)
   const rest = await ask(dpo, 'GET', `${at}/items?limit=2&cursor=${encodeURIComponent(first.json.next)}`)
-  assert.deepEqual([...first.json.items, ...rest.json.items].map(item => item.document).sort(), [...ids].sort())
+  const listed = [...first.json.items, ...rest.json.items].map(({ document }) => document)
+  assert.deepEqual(new Set(listed), new Set(ids))
   assert.equal(rest.json.next, undefined)
 
   const { planHash } = planned.json

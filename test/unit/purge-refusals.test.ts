@@ -66,7 +66,7 @@ const denials = async (vault: Vault, of: TenantId = tenant) =>
 test('whoever has the items can compute the hash of the plan', async () => {
   await using at = await scene(3)
   const run = await planned(at.vault)
-  const lines = (await itemsOf(at.vault, run)).map(({ outcome: _, ...item }) => `${canonicalJson(item)}\n`).join('')
+  const lines = (await itemsOf(at.vault, run)).map(item => `${canonicalJson(item)}\n`).join('')
   const digest = await crypto.subtle.digest('SHA-256', Buffer.from(lines))
   assert.equal(run.planHash, Buffer.from(digest).toString('hex'))
 })
