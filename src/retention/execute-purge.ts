@@ -9,14 +9,14 @@ import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
 import { isClockTrusted, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
-import { purgeBatch } from './purge-batch.ts'
+import { purgeApart } from './purge-apart.ts'
 import { purgePersons } from './purge-caller.ts'
 import { requestedBy } from './request-purge.ts'
 import { requireRunning } from './stopping.ts'
 
 /** Longer than any batch takes, and renewed before each. */
 const leaseMs = 10 * 60_000
-const pagesAtOnce = 2
+const pagesAtOnce = 4
 
 export interface ExecuteInput {
   readonly run: PurgeRunId
@@ -26,7 +26,7 @@ export interface ExecuteInput {
 }
 
 type ExecuteGrant = Grant<'purge.execute'>
-type Outcomes = Awaited<ReturnType<typeof purgeBatch>>
+type Outcomes = Awaited<ReturnType<typeof purgeApart>>
 
 /**
  * Executes a run that was asked for, page by page, or goes on with one that was ended in the middle by whatever it was. One
@@ -155,7 +155,7 @@ async function destroyPage(vault: Vault, execution: Execution, { items }: PurgeP
   if (renewed !== fence) throw new VaultError('purge.state', { detail: 'lease' })
   if (!(await isClockTrusted(vault, tenant.id))) throw new VaultError('purge.clock')
   const targets = items.map(planned => ({ document: planned.document, subject: planned.subject, planned }))
-  return purgeBatch(vault, { tenant, caller, run: run.id }, targets)
+  return purgeApart(vault, { tenant, caller, run: run.id }, targets)
 }
 
 /** The clock that a purge ran by is trusted on from there. Who moved the state meanwhile trusted it as well. */

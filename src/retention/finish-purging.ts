@@ -3,7 +3,7 @@ import { purgeLimits } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import type { Vault } from '../guards/vault.ts'
 import { isClockTrusted } from './clock-trust.ts'
-import { purgeBatch } from './purge-batch.ts'
+import { purgeApart } from './purge-apart.ts'
 import { purgeCaller } from './purge-caller.ts'
 
 /**
@@ -20,7 +20,7 @@ export async function finishPurging(vault: Vault, tenant: Tenant, signal: AbortS
     if (purging.length === 0 || !(await isClockTrusted(vault, tenant.id))) return destroyed
     const fresh = purging.filter(document => document.state === 'purging' && document.attempts === 0)
     const targets = fresh.map(({ id, subject }) => ({ document: id, subject }))
-    const outcomes = await purgeBatch(vault, { tenant, caller: purgeCaller(vault, tenant.id) }, targets)
+    const outcomes = await purgeApart(vault, { tenant, caller: purgeCaller(vault, tenant.id) }, targets)
     destroyed += [...outcomes.values()].filter(outcome => outcome === 'destroyed').length
     after = purging.at(-1)?.id
     if (purging.length < purgeLimits.itemsPerPage) return destroyed

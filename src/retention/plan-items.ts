@@ -1,10 +1,12 @@
 import type { PurgingDocument } from '../domain/document.ts'
+import { isUnavailable } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { DocumentId, SubjectId } from '../domain/ids.ts'
 import { type PurgeItem, purgeLimits } from '../domain/purge-run.ts'
 import { dayIn, type Retention } from '../domain/retention.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import { codeOf } from '../guards/admit.ts'
 import { livePapers } from '../guards/live-papers.ts'
 import type { Vault } from '../guards/vault.ts'
 import { afterLook, look } from './look.ts'
@@ -50,7 +52,7 @@ export async function itemsDue(
     requireRunning(signal)
     const page = { limit: subjectsAtOnce, ...(after === undefined ? {} : { after }) }
     const subjects = await vault.ledger.dueSubjects(tenant.id, asOfMs, page)
-    const found = await Promise.all(subjects.map(subject => itemsOfSubject(vault, grant, tenant, subject, asOfMs)))
+    const found = await Promise.all(subjects.map(subject => itemsIfAny(vault, grant, tenant, subject, asOfMs)))
     for (const one of found) {
       list(one.items)
       unknown += one.unknown
@@ -95,6 +97,18 @@ function purgingItem(tenant: Tenant, document: PurgingDocument): PurgeItem {
     basis: kind === 'erasure' ? basis : basis.slice(ground.length + 1),
     dueOn: dueOn ?? dayIn(document.purgingSinceMs, tenant.zone),
     policyVersion: policyVersion ?? document.policyVersion,
+  }
+}
+
+/** One person whose papers nobody can judge keeps no other's: they stay due, and their number is an alert. */
+async function itemsIfAny(...of: Parameters<typeof itemsOfSubject>): ReturnType<typeof itemsOfSubject> {
+  try {
+    return await itemsOfSubject(...of)
+  } catch (error) {
+    if (isUnavailable(codeOf(error))) throw error
+    const [{ log }, , tenant] = of
+    log.error('papers of a person not judged', { job: 'purge', tenant: tenant.id, code: codeOf(error) })
+    return { items: [], unknown: 0 }
   }
 }
 
