@@ -222,8 +222,10 @@ export class SqliteLedger implements Ledger {
     return written.done ? (written.rows[0]?.fence as number) : undefined
   }
 
+  /** Where a job ends, what it erased goes from the write-ahead log too; if that cannot be now, with the end of the next. */
   async dropLease(name: string, holder: string): Promise<void> {
     await this.#thread.write('ledger', [{ sql: sql.dropLease, params: [name, holder] }])
+    await Promise.allSettled([this.#thread.emptyLog('ledger')])
   }
 
   /** Versions only grow: a row that still has the expected one was refused for its state, which no retry will mend. */

@@ -13,6 +13,7 @@ import { requestPurge } from '../../src/retention/request-purge.ts'
 import { runPurges } from '../../src/retention/run-purges.ts'
 import { Faults, watchPorts } from '../support/failing-ports.ts'
 import { callerAs, findingsOf } from '../support/house-work.ts'
+import { isSomewhere } from '../support/is-somewhere.ts'
 import { copyOf, dueMs, newPurgeScene, purgeTurn, sceneTenant } from '../support/purge-scene.ts'
 import { bornMs, dayMs, store, tell } from '../support/purge-work.ts'
 import { SteppedClock } from '../support/stepped-clock.ts'
@@ -100,6 +101,24 @@ suite('nothing due is forgotten, and nothing goes early', { concurrency: false }
     assert.equal(await purgeTurn(cappedAt(open.vault, 3)), 3, 'the platform allows as many')
   })
 
+  test('what names a forgotten person is in no file any more, in no older page of a log either', async () => {
+    await using folder = await newVaultFolder()
+    const clock = new SteppedClock(bornMs)
+    await using open = await openWrapped(folder.config, { clock })
+    const { vault } = open
+    const name = 'reference-of-a-person'
+    await store(vault, sceneTenant, name, 1)
+    await tell(vault, sceneTenant, name, { type: 'closed', atMs: bornMs })
+    await turnOf(vault, sceneTenant)
+    assert.ok(isSomewhere(folder.folder, Buffer.from(name)))
+    clock.step(8 * 366 * dayMs)
+    await confirmed(vault, sceneTenant)
+    clock.step(1_000)
+    await turnOf(vault, sceneTenant)
+    assert.equal(await vault.ledger.findSubject(sceneTenant, name as SubjectReference), undefined)
+    assert.equal(isSomewhere(folder.folder, Buffer.from(name)), false)
+  })
+
   test('a dispute that is told while the last paper is being destroyed stays known until it is resolved', async () => {
     await using folder = await newVaultFolder()
     const clock = new SteppedClock(bornMs)
@@ -118,7 +137,7 @@ suite('nothing due is forgotten, and nothing goes early', { concurrency: false }
     clock.step(30 * dayMs)
     await turnOf(vault, disputed)
     clock.step(8 * 366 * dayMs)
-    await confirmed(vault)
+    await confirmed(vault, disputed)
     await turnOf(vault, disputed)
     assert.equal(await vault.ledger.findSubject(disputed, 'person' as SubjectReference), undefined)
   })
@@ -146,8 +165,8 @@ async function turnOf(vault: Vault, id: TenantId): Promise<void> {
 }
 
 /** Two people say that the clock is right. */
-async function confirmed(vault: Vault): Promise<void> {
-  await confirmClock(vault, callerAs('dpo', 'dpo', disputed), { second: callerAs('dpo', 'other', disputed) })
+async function confirmed(vault: Vault, of: TenantId): Promise<void> {
+  await confirmClock(vault, callerAs('dpo', 'dpo', of), { second: callerAs('dpo', 'other', of) })
 }
 
 async function planned(vault: Vault): Promise<{ readonly planHash: string }> {

@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { VaultError } from '../../src/domain/errors.ts'
 import type { CaseReference, SubjectReference } from '../../src/domain/ids.ts'
@@ -10,6 +8,7 @@ import { placeHold } from '../../src/retention/place-hold.ts'
 import { readCertificate } from '../../src/retention/read-certificate.ts'
 import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
 import { callerAs, findingsOf, readPaper } from '../support/house-work.ts'
+import { isSomewhere } from '../support/is-somewhere.ts'
 import { copyOf, dueMs, newPurgeScene, purgeTurn, type ScenePapers, sceneTenant } from '../support/purge-scene.ts'
 import { tell } from '../support/purge-work.ts'
 import { SteppedClock } from '../support/stepped-clock.ts'
@@ -211,10 +210,4 @@ async function run(folder: string, killAt: number): Promise<Ended> {
   const out = await Array.fromAsync(process_.stdout)
   const signal = process_.signalCode ?? (await new Promise(resolve => process_.once('close', (_, by) => resolve(by))))
   return { stdout: Buffer.concat(out).toString(), signal: signal as NodeJS.Signals | null }
-}
-
-function isSomewhere(folder: string, bytes: Uint8Array): boolean {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter(entry => entry.isFile())
-    .some(({ parentPath, name }) => readFileSync(join(parentPath, name)).includes(bytes))
 }
