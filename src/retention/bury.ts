@@ -57,28 +57,22 @@ async function buryOne(
   known: SubjectFile | undefined,
 ): Promise<void> {
   const [first] = certified
-  if (!first) return
+  let unburied = certified
   for (let tries = 0; tries < mostTries; tries++) {
-    const reviews = await Promise.all(
-      certified.map(({ document }) => vault.ledger.findReviewOf(tenant.id, document.id)),
-    )
+    if (tries > 0) unburied = await stillUnburied(vault, unburied)
+    if (!first || unburied.length === 0) return
+    const reviews = await Promise.all(unburied.map(({ document }) => vault.ledger.findReviewOf(tenant.id, document.id)))
     const found = await Promise.all([
-      ...certified.map(({ document }) => answerChanges(vault, document)),
+      ...unburied.map(({ document }) => answerChanges(vault, document)),
       deskChanges(
         vault,
         tenant,
         reviews.filter(review => review !== undefined),
       ),
-      subjectChanges(
-        vault,
-        tenant,
-        (tries === 0 && known) || (await readFile(vault, tenant, id, [])),
-        certified,
-        nowMs,
-      ),
+      subjectChanges(vault, tenant, (tries === 0 && known) || (await readFile(vault, tenant, id, [])), unburied, nowMs),
     ])
     const committed = await vault.ledger.commit(first.settlement, [
-      ...certified.map(one => tombstoneChange(one, nowMs)),
+      ...unburied.map(one => tombstoneChange(one, nowMs)),
       ...reviews.flatMap((review): readonly Change[] =>
         review ? [{ row: 'review', expected: review.version, forget: { tenant: tenant.id, id: review.id } }] : [],
       ),
@@ -87,6 +81,15 @@ async function buryOne(
     if (committed.done) return
   }
   throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
+}
+
+/** As the rows are now: another instance may have been at the same papers, and its tombstone stands then. */
+async function stillUnburied(vault: Vault, certified: readonly Certified[]): Promise<readonly Certified[]> {
+  const rows = await Promise.all(certified.map(({ document: { tenant, id } }) => vault.ledger.findDocument(tenant, id)))
+  return certified.flatMap((one, at): readonly Certified[] => {
+    const document = rows[at]
+    return document?.state === 'purging' ? [{ ...one, document }] : []
+  })
 }
 
 function tombstoneChange({ document, settlement }: Certified, nowMs: number): Change {

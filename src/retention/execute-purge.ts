@@ -11,12 +11,11 @@ import type { Change } from '../ports/ledger.ts'
 import { isClockTrusted, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
 import { purgeApart } from './purge-apart.ts'
 import { purgePersons } from './purge-caller.ts'
+import { dropPurgeLease, takePurgeLease } from './purge-lease.ts'
 import { requestedBy } from './request-purge.ts'
 import { requireRunning } from './stopping.ts'
 
-/** Longer than any batch takes, and renewed before each. */
-const leaseMs = 10 * 60_000
-const pagesAtOnce = 4
+const pagesAtOnce = 2
 
 export interface ExecuteInput {
   readonly run: PurgeRunId
@@ -49,14 +48,11 @@ export async function executePurge(vault: Vault, caller: Caller, input: ExecuteI
     ...(run ? { detail: { run: run.id, hash: run.planHash, count: run.count } } : {}),
     refuse: () => refuseExecution(vault, tenant, run),
   })
-  const lease = `purge/${tenant.id}`
   try {
     if (!run) throw new VaultError('purge.unknown')
-    const fence = await vault.ledger.takeLease(lease, vault.instance, vault.clock.nowMs(), leaseMs)
+    const fence = await takePurgeLease(vault, tenant)
     const done =
-      fence === undefined
-        ? undefined
-        : await underLease(vault, grant, { tenant, caller, run, fence, lease, ...rest(input) })
+      fence === undefined ? undefined : await underLease(vault, grant, { tenant, caller, run, fence, ...rest(input) })
     const told = done ? { destroyed: done.destroyed, spared: done.spared, failed: done.failed } : { lease: 'taken' }
     await close(vault, grant, { out: 'done', detail: { run: run.id, ...told } })
     return done
@@ -64,7 +60,7 @@ export async function executePurge(vault: Vault, caller: Caller, input: ExecuteI
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     throw error
   } finally {
-    await vault.ledger.dropLease(lease, vault.instance)
+    await dropPurgeLease(vault, tenant)
   }
 }
 
@@ -98,7 +94,6 @@ interface Execution {
   readonly caller: Caller
   readonly run: PurgeRun
   readonly fence: number
-  readonly lease: string
   readonly signal: AbortSignal
   readonly onProgress?: (run: PurgeRun) => void
 }
@@ -150,8 +145,8 @@ async function pageToDo(vault: Vault, { tenant, run }: Execution, n: number): Pr
 
 /** @throws {VaultError} purge.state - another instance holds the lease */
 async function destroyPage(vault: Vault, execution: Execution, { items }: PurgePage): Promise<Outcomes> {
-  const { tenant, caller, run, lease, fence } = execution
-  const renewed = await vault.ledger.takeLease(lease, vault.instance, vault.clock.nowMs(), leaseMs)
+  const { tenant, caller, run, fence } = execution
+  const renewed = await takePurgeLease(vault, tenant)
   if (renewed !== fence) throw new VaultError('purge.state', { detail: 'lease' })
   if (!(await isClockTrusted(vault, tenant.id))) throw new VaultError('purge.clock')
   const targets = items.map(planned => ({ document: planned.document, subject: planned.subject, planned }))

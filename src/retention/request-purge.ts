@@ -4,7 +4,15 @@ import type { PurgeRun } from '../domain/purge-run.ts'
 import { viewRun } from '../domain/purge-view.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
-import { type Answered, answerKeyOf, doneAnswer, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
+import {
+  type Answered,
+  answerKeyOf,
+  doneAnswer,
+  type Idempotency,
+  isRepeated,
+  keyedHash,
+  recall,
+} from '../guards/idempotency.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import { refuseClock } from './clock-trust.ts'
@@ -29,8 +37,9 @@ export interface RequestPurgeInput {
 export async function requestPurge(vault: Vault, caller: Caller, input: RequestPurgeInput): Promise<Answered> {
   const tenant = tenantOf(vault, caller)
   const key = await answerKeyOf(vault, caller, input.idempotency)
+  const fingerprint = await keyedHash(vault, 'vault/purge-request/1', [input.planHash])
   const [open, earlier] = await Promise.all([openRunOf(vault, tenant, input.planHash), vault.ledger.findAnswer(key)])
-  const repeated = earlier?.state === 'done' && earlier.expiresAtMs > vault.clock.nowMs()
+  const repeated = isRepeated(earlier, fingerprint, vault.clock.nowMs())
   const { grant } = await admit(vault, caller, {
     action: 'purge.execute',
     resource: { known: true },
@@ -38,7 +47,6 @@ export async function requestPurge(vault: Vault, caller: Caller, input: RequestP
     refuse: () => (repeated ? undefined : refuseRequest(vault, tenant, open)),
   })
   try {
-    const fingerprint = await keyedHash(vault, 'vault/purge-request/1', [input.planHash])
     for (let tries = 0; tries < mostTries; tries++) {
       const known = await recall(vault, tenant.id, key, fingerprint)
       if ('replay' in known) {
