@@ -50,8 +50,11 @@ async function isScheduled(vault: Vault, tenant: Tenant, nextAfter: PurgeTurn['n
     vault.ledger.openRuns(tenant.id),
   ])
   if (!state || open.some(run => isUnderWay(run, vault.clock.nowMs()))) return false
-  const nextMs = nextAfter(state.scheduledMs ?? state.trustedMs)
-  return nextMs !== undefined && nextMs <= vault.clock.nowMs()
+  const nowMs = vault.clock.nowMs()
+  const { scheduledMs = state.trustedMs, trustedMs } = state
+  // A clock that was set back has acted on instants that are still to come.
+  const nextMs = nextAfter(scheduledMs <= nowMs ? scheduledMs : trustedMs)
+  return nextMs !== undefined && nextMs <= nowMs
 }
 
 /** What was asked for in time and never begun is in nobody's way: the next plan takes its place. */

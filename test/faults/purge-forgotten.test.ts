@@ -66,6 +66,21 @@ suite('nothing due is forgotten, and nothing goes early', { concurrency: false }
     assert.deepEqual(trusted, [])
   })
 
+  test('a schedule that ran by a clock that was ahead goes on once two people confirm that it was set back', async () => {
+    await using scene = (await newPurgeScene()).folder
+    const clock = new SteppedClock(dueMs - 5 * dayMs)
+    await using open = await openWrapped(scene.config, { clock })
+    const { vault } = open
+    clock.step(19 * dayMs)
+    await purgeTurn(vault)
+    await tell(vault, sceneTenant, 'open', { type: 'closed', atMs: bornMs })
+    clock.step(-13 * dayMs)
+    assert.equal(await purgeTurn(vault), 0, 'the clock went back')
+    await confirmed(vault, sceneTenant)
+    clock.step(1_000)
+    assert.equal(await purgeTurn(vault), 1)
+  })
+
   test('an erasure by a clock that runs years ahead puts off no other paper of the person', async () => {
     await using folder = await newVaultFolder()
     const clock = new SteppedClock(bornMs)
