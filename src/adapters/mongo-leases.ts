@@ -2,6 +2,9 @@ import { type Model, trusted } from 'mongoose'
 import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
 import { type LeaseRow, modelOf } from './mongo-schema.ts'
 
+/** Whoever holds a lease for so much longer than anybody may took it by a clock that ran ahead. */
+const aheadMs = 86_400_000
+
 interface Wanted {
   readonly name: string
   readonly holder: string
@@ -22,9 +25,10 @@ export async function takeLease(mongo: MongoConnection, wanted: Wanted): Promise
     mongo.ask(session => leases.findOneAndUpdate(filter, update, { session, returnDocument: 'after', lean: true }))
   const renewed = await change({ _id: name, holder }, { $set: { untilMs } })
   if (renewed) return renewed.fence
-  const over = { _id: name, untilMs: trusted({ $lte: nowMs }) }
-  const taken = await change(over, { $set: { holder, untilMs }, $inc: { fence: 1 } })
-  if (taken) return taken.fence
+  for (const over of [{ $lte: nowMs }, { $gt: untilMs + aheadMs }]) {
+    const taken = await change({ _id: name, untilMs: trusted(over) }, { $set: { holder, untilMs }, $inc: { fence: 1 } })
+    if (taken) return taken.fence
+  }
   try {
     await mongo.ask(session => leases.insertOne({ _id: name, holder, untilMs, fence: 1 }, { session }))
     return 1

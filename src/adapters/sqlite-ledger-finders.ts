@@ -52,7 +52,7 @@ export const sql = {
   takeLease: `INSERT INTO lease (name, holder, until_ms, fence) VALUES (?1, ?2, ?3, 1)
     ON CONFLICT (name) DO UPDATE SET
       fence = fence + (holder <> excluded.holder), holder = excluded.holder, until_ms = excluded.until_ms
-    WHERE until_ms <= ?4 OR holder = excluded.holder
+    WHERE until_ms <= ?4 OR holder = excluded.holder OR until_ms > excluded.until_ms + 86400000
     RETURNING fence`,
   // The row stays, without a holder, so that the fencing number goes on.
   dropLease: "UPDATE lease SET holder = '', until_ms = 0 WHERE name = ? AND holder = ?",

@@ -164,7 +164,8 @@ export interface Ledger {
   commit(by: Grant | Settlement, changes: readonly Change[]): Promise<Committed>
 
   /**
-   * Takes or renews the named lease until `nowMs + forMs` if it is free, expired, or held by `holder`.
+   * Takes or renews the named lease until `nowMs + forMs` if it is free, expired, or held by `holder`; also where it would last a
+   * day longer than that, since only a clock that ran ahead can have taken it.
    * @returns a fencing number that grows with each change of holder, or undefined when another holds it
    */
   takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined>

@@ -14,6 +14,13 @@ export function ledgerLeasesContract(...suite: LedgerSuite): void {
     assert.equal(await ledger.takeLease('other', 'a', 19, 10), 1, 'leases have numbers of their own')
   })
 
+  promise('a lease that was taken by a clock that ran ahead ends nobody else’s work', async ledger => {
+    const dayMs = 86_400_000
+    await ledger.takeLease('sweep', 'a', 3 * dayMs + 1, 10)
+    assert.equal(await ledger.takeLease('sweep', 'b', 2 * dayMs + 1, 10), undefined, 'clocks differ a little')
+    assert.equal(await ledger.takeLease('sweep', 'b', dayMs, 10), 2)
+  })
+
   promise('a lease is dropped by its holder alone, and the number goes on', async ledger => {
     await ledger.takeLease('sweep', 'a', 0, 10)
     await ledger.dropLease('sweep', 'b')
