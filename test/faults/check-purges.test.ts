@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import type { PurgedDocument, PurgingDocument } from '../../src/domain/document.ts'
-import type { DocumentId, SubjectReference } from '../../src/domain/ids.ts'
+import type { CaseReference, DocumentId, SubjectReference } from '../../src/domain/ids.ts'
 import type { PurgePage, PurgeRun } from '../../src/domain/purge-run.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change } from '../../src/ports/ledger.ts'
-import { findingsOf } from '../support/house-work.ts'
+import { confirmClock } from '../../src/retention/confirm-clock.ts'
+import { eraseDocument } from '../../src/retention/erase-document.ts'
+import { callerAs, findingsOf } from '../support/house-work.ts'
 import { copyOf, dueMs, newPurgeScene, purgeTurn, type ScenePapers, sceneTenant } from '../support/purge-scene.ts'
 import { dayMs } from '../support/purge-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
@@ -52,6 +54,22 @@ suite('check after a purge', { concurrency: false }, () => {
       await using open = await openWrapped(scene.folder.config, { clock: new SteppedClock(dueMs + laterMs) })
       assert.deepEqual(await findingsOf(open.vault), [])
     }
+  })
+
+  test('a clock that was set back between two destructions does not make the list of the destroyed look older than the tombstones', async () => {
+    await using folder = await copyOf(scene.folder)
+    await using open = await openWrapped(folder.config, { clock: new SteppedClock(dueMs - 2 * dayMs) })
+    const [dpo, second] = [callerAs('dpo', 'dpo', sceneTenant), callerAs('legal', 'legal', sceneTenant)]
+    await confirmClock(open.vault, dpo, { second: callerAs('dpo', 'dpo-2', sceneTenant) })
+    await eraseDocument(open.vault, dpo, {
+      id: scene.papers.open,
+      why: 'uploaded-in-error',
+      reason: { purpose: 'subject_request', case: 'E-1' as CaseReference },
+      second,
+      idempotency: { scope: 'POST /v1/documents/{id}/erasure', key: 'erase-1' },
+    })
+    assert.equal(await purgeTurn(open.vault), 1)
+    assert.deepEqual(await findingsOf(open.vault), [])
   })
 
   test('a paper that was given up and not destroyed is found a day later, without key and body as well', async () => {
