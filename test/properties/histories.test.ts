@@ -52,5 +52,7 @@ test(`in ${wanted} histories no paper is lost, none is destroyed early or while 
   }
   await Promise.all([worker(), worker(), worker()])
   t.diagnostic(`seed ${first}: ${JSON.stringify(tally)}`)
+  // A replay of one world need not have everything in it.
+  if (wanted < 600) return
   assert.ok(tally.destroyed > 0 && tally.crashes > 0 && tally.rotations > 0 && tally.untrusted > 0 && tally.races > 0)
 })

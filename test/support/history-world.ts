@@ -19,7 +19,7 @@ import { historyTenants } from './history-memory.ts'
 import { HistoryPerson } from './history-person.ts'
 import type { Picture } from './history-requests.ts'
 import { callerAs, findingsOf } from './house-work.ts'
-import type { Seeded } from './seeded.ts'
+import { Seeded } from './seeded.ts'
 import { SteppedClock } from './stepped-clock.ts'
 import { newVaultFolder, openWrapped, type VaultFolder, type WrappedVault } from './vault-folder.ts'
 
@@ -62,7 +62,9 @@ export class HistoryWorld implements AsyncDisposable {
   static async begin(chance: Seeded, count: number, pictures: readonly Picture[], tally: Tally): Promise<HistoryWorld> {
     const persons = Array.from({ length: count }, (_, n) => {
       const tenant = historyTenants[n % historyTenants.length] as TenantId
-      return new HistoryPerson(tenant, `person-${n}`, chance, pictures, bornMs)
+      // Each has a chance of their own, so that who comes first changes nobody's story when it is replayed.
+      const own = new Seeded(chance.below(2 ** 31))
+      return new HistoryPerson(tenant, `person-${n}`, own, pictures, bornMs)
     })
     const world = new HistoryWorld(await newVaultFolder(), chance, persons, tally)
     await world.#reopen()
@@ -112,7 +114,7 @@ export class HistoryWorld implements AsyncDisposable {
     const nowMs = this.#clock.nowMs()
     this.#tally.steps += this.#persons.length
     const step = async (person: HistoryPerson): Promise<void> => {
-      if (spreadMs > 0) await timer(this.#chance.below(spreadMs))
+      if (spreadMs > 0) await timer(Math.random() * spreadMs)
       await person.step(this.vault, nowMs)
     }
     await Promise.all(this.#persons.map(step))
@@ -126,7 +128,7 @@ export class HistoryWorld implements AsyncDisposable {
     await Promise.all(historyTenants.map(tenant => this.#confirm(tenant)))
     this.told.push('race')
     this.#tally.races++
-    this.#at = ({ port }) => (port === 'ledger' ? timer(this.#chance.below(4)) : undefined)
+    this.#at = ({ port }) => (port === 'ledger' ? timer(Math.random() * 4) : undefined)
     await Promise.all([this.#steps(100), ...historyTenants.map(tenant => this.#purgeUnlessUntrusted(tenant))])
     this.#at = () => undefined
   }
