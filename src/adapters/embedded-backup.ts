@@ -156,7 +156,9 @@ async function holdTogether(
   using keys = openWhole(copies.wrappedKeys)
   using trail = openWhole(copies.trail)
   using live = new DatabaseSync(join(dataDir, 'ledger.sqlite'), { readOnly: true, timeout: 10_000 })
-  const hasKey = keys.prepare('SELECT 1 FROM wrapped_key WHERE id = ?')
+  const hasKey = keys.prepare(
+    "SELECT 1 FROM wrapped_key WHERE id = ? AND (substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)",
+  )
   const stateNow = live.prepare('SELECT state FROM document WHERE tenant = ? AND id = ?')
   const stored = ledger.prepare(`SELECT tenant, id, blob_key, body ->> 'messageId' AS message FROM document
     WHERE state = 'stored'`)
@@ -170,7 +172,11 @@ async function holdTogether(
   const files = await Promise.all(Object.values(copies).map(sizeOf))
   return {
     papers,
-    wrappedKeys: Number(keys.prepare('SELECT count(*) AS n FROM wrapped_key').get()?.n),
+    wrappedKeys: Number(
+      keys
+        .prepare("SELECT count(*) AS n FROM wrapped_key WHERE (substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)")
+        .get()?.n,
+    ),
     bodies: copied,
     entries: Number(trail.prepare('SELECT coalesce(sum(n), 0) AS n FROM batch').get()?.n),
     bytes: files.reduce<number>((sum, size) => sum + (size ?? 0), bytes),

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
@@ -7,17 +8,31 @@ import type { SqliteThread, SqlRow } from './sqlite-thread.ts'
 const columns = 'id, tenant, document, epoch, edks, created_ms, rewrap_log, rewrap_index'
 const insert = `INSERT INTO wrapped_key (${columns}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
   WHERE NOT EXISTS (SELECT 1 FROM closed_epoch WHERE tenant = ?2 AND epoch = ?4)`
-const find = `SELECT ${columns} FROM wrapped_key WHERE id = ?`
-const replace = `UPDATE wrapped_key SET epoch = ?, edks = ?, rewrap_log = ?, rewrap_index = ? WHERE id = ? AND epoch = ?`
-const destroy = 'DELETE FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?))'
-const list = `SELECT ${columns} FROM wrapped_key WHERE id > ? ORDER BY id LIMIT ?`
-const listUnder = `SELECT ${columns} FROM wrapped_key WHERE epoch = ? AND tenant = ? AND id > ? ORDER BY id LIMIT ?`
-const countUnder = 'SELECT count(*) AS n FROM wrapped_key WHERE epoch = ?'
+/** What was destroyed is all zeros; a stored list begins with its count, and an empty one is nothing else. */
+const isThere = "(substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)"
+const find = `SELECT ${columns} FROM wrapped_key WHERE id = ? AND ${isThere}`
+/** What a row was stays behind as zeros under another name of the same length, and what it becomes is a row of its own. */
+const leave = `UPDATE wrapped_key SET id = ?1, edks = zeroblob(length(edks))
+  WHERE id = ?2 AND epoch = ?3 AND length(id) = length(?1) AND ${isThere}`
+const follow = `INSERT INTO wrapped_key (${columns})
+  SELECT ?2, tenant, document, ?3, ?4, created_ms, ?5, ?6 FROM wrapped_key WHERE id = ?1`
+const destroy = `UPDATE wrapped_key SET edks = zeroblob(length(edks))
+  WHERE id IN (SELECT value FROM json_each(?)) AND ${isThere}`
+/** An empty list holds no secret and cannot be told from zeros: its row goes. */
+const forgetEmpty = 'DELETE FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?)) AND length(edks) = 2'
+const list = `SELECT ${columns} FROM wrapped_key WHERE id > ? AND ${isThere} ORDER BY id LIMIT ?`
+const listUnder = `SELECT ${columns} FROM wrapped_key WHERE epoch = ? AND tenant = ? AND id > ? AND ${isThere} ORDER BY id LIMIT ?`
+const countUnder = `SELECT count(*) AS n FROM wrapped_key WHERE epoch = ? AND ${isThere}`
 const closeEpoch = 'INSERT OR IGNORE INTO closed_epoch (tenant, epoch) VALUES (?, ?)'
 
 /**
- * Wrapped data keys in `wrapped-keys.sqlite`, which overwrites what it deletes (`secure_delete`). The write-ahead log still
- * holds older pages until it is emptied, so `destroy` waits for that.
+ * Wrapped data keys in `wrapped-keys.sqlite`. What is destroyed or replaced is overwritten with zeros where it lies, and its row stays: a row
+ * that is deleted or grows lets SQLite merge pages, and what moves from page to page leaves copies in the unused middle of the old one,
+ * which `secure_delete` does not reach. Rows come one after the other by their hidden number, so nothing is moved when one is
+ * added. The write-ahead log still holds older pages until it is emptied, so `destroy` waits for that.
+ *
+ * @source SQLite database file format, 1.6 (unallocated space of a b-tree page); an update that keeps the size of its row is
+ *   made in place
  */
 export class SqliteWrappedKeys implements WrappedKeys {
   readonly #thread: SqliteThread
@@ -43,15 +58,22 @@ export class SqliteWrappedKeys implements WrappedKeys {
 
   async replace(_by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean> {
     const { epoch, edks, rewrapped } = next
-    const params = [epoch, packEdks(edks), rewrapped.log, rewrapped.index, id, expectedEpoch]
-    const written = await this.#thread.write('wrapped-keys', [{ sql: replace, params, changes: 1 }])
+    const left = `old/${randomBytes(id.length).toString('hex')}`.slice(0, id.length)
+    const written = await this.#thread.write('wrapped-keys', [
+      { sql: leave, params: [left, id, expectedEpoch], changes: 1 },
+      { sql: follow, params: [left, id, epoch, packEdks(edks), rewrapped.log, rewrapped.index], changes: 1 },
+      { sql: forgetEmpty, params: [JSON.stringify([left])] },
+    ])
     return written.done
   }
 
   async destroy(_by: Grant, ids: readonly string[]): Promise<void> {
-    const deleted = this.#thread.write('wrapped-keys', [{ sql: destroy, params: [JSON.stringify(ids)] }])
-    // Asked for in the same breath: what is queued after the delete is done after it, also when nothing was left to delete.
-    await Promise.all([deleted, this.#thread.emptyLog('wrapped-keys')])
+    const overwritten = this.#thread.write('wrapped-keys', [
+      { sql: destroy, params: [JSON.stringify(ids)] },
+      { sql: forgetEmpty, params: [JSON.stringify(ids)] },
+    ])
+    // Asked for in the same breath: what is queued after the write is done after it, also when nothing was left to overwrite.
+    await Promise.all([overwritten, this.#thread.emptyLog('wrapped-keys')])
   }
 
   async list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]> {

@@ -37,7 +37,9 @@ async function live(seed: number, count: number, pictures: readonly Picture[], t
   }
 }
 
-test(`in ${wanted} histories no paper is lost, none is destroyed early or while held, and none that is due is forgotten`, async t => {
+test(`in ${wanted} histories no paper is lost, none is destroyed early or while held, and none that is due is forgotten`, {
+  timeout: 60 * 60_000,
+}, async t => {
   const pictures = await picturesOf(24)
   const { seed: first } = new Seeded()
   const tally: Tally = { histories: 0, steps: 0, destroyed: 0, crashes: 0, rotations: 0, untrusted: 0, races: 0 }
