@@ -16,7 +16,8 @@ const leave = `UPDATE wrapped_key SET id = ?1, edks = zeroblob(length(edks))
   WHERE id = ?2 AND epoch = ?3 AND length(id) = length(?1) AND ${isThere}`
 const follow = `INSERT INTO wrapped_key (${columns})
   SELECT ?2, tenant, document, ?3, ?4, created_ms, ?5, ?6 FROM wrapped_key WHERE id = ?1`
-const destroy = `UPDATE wrapped_key SET edks = zeroblob(length(edks))
+const destroy = `UPDATE wrapped_key
+  SET id = substr('old/' || lower(hex(randomblob(length(id)))), 1, length(id)), edks = zeroblob(length(edks))
   WHERE id IN (SELECT value FROM json_each(?)) AND ${isThere}`
 /** An empty list holds no secret and cannot be told from zeros: its row goes. */
 const forgetEmpty = 'DELETE FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?)) AND length(edks) = 2'
@@ -26,10 +27,11 @@ const countUnder = `SELECT count(*) AS n FROM wrapped_key WHERE epoch = ? AND ${
 const closeEpoch = 'INSERT OR IGNORE INTO closed_epoch (tenant, epoch) VALUES (?, ?)'
 
 /**
- * Wrapped data keys in `wrapped-keys.sqlite`. What is destroyed or replaced is overwritten with zeros where it lies, and its row stays: a row
- * that is deleted or grows lets SQLite merge pages, and what moves from page to page leaves copies in the unused middle of the old one,
- * which `secure_delete` does not reach. Rows come one after the other by their hidden number, so nothing is moved when one is
- * added. The write-ahead log still holds older pages until it is emptied, so `destroy` waits for that.
+ * Wrapped data keys in `wrapped-keys.sqlite`. What is destroyed or replaced is overwritten with zeros where it lies, and its row
+ * stays: a row that is deleted or grows lets SQLite merge and split pages, and what moves from page to page leaves copies in the
+ * unused middle of the old one, which `secure_delete` does not reach. Rows come one after the other by their hidden number, so
+ * nothing is moved when one is added. The write-ahead log still holds older pages until it is emptied, so `destroy` waits for
+ * that.
  *
  * @source SQLite database file format, 1.6 (unallocated space of a b-tree page); an update that keeps the size of its row is
  *   made in place
@@ -69,8 +71,8 @@ export class SqliteWrappedKeys implements WrappedKeys {
 
   async destroy(_by: Grant, ids: readonly string[]): Promise<void> {
     const overwritten = this.#thread.write('wrapped-keys', [
-      { sql: destroy, params: [JSON.stringify(ids)] },
       { sql: forgetEmpty, params: [JSON.stringify(ids)] },
+      { sql: destroy, params: [JSON.stringify(ids)] },
     ])
     // Asked for in the same breath: what is queued after the write is done after it, also when nothing was left to overwrite.
     await Promise.all([overwritten, this.#thread.emptyLog('wrapped-keys')])

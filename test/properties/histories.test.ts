@@ -13,7 +13,7 @@ import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 const everywhere = process.env.VAULT_TEST_REQUIRE === 'all'
 const wanted = Number(process.env.VAULT_TEST_HISTORIES ?? (everywhere ? 10_000 : 600))
 const personsAtOnce = 100
-const rounds = 8
+const rounds = 6
 
 async function picturesOf(count: number): Promise<readonly Picture[]> {
   await using folder = await newVaultFolder()
