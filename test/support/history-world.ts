@@ -48,6 +48,8 @@ export class HistoryWorld implements AsyncDisposable {
   readonly #tally: Tally
   #open: WrappedVault
   #at: AtCall = () => undefined
+  /** The latest time at which a purge began since the last judgement: a clock set back afterwards undoes none. */
+  #purgedMs = Number.NEGATIVE_INFINITY
   /** In the words of the replay. */
   readonly told: string[] = []
 
@@ -225,6 +227,7 @@ export class HistoryWorld implements AsyncDisposable {
     for (const tenant of historyTenants) await this.#purgeOrConfirm(tenant)
     const nowMs = this.#clock.nowMs()
     await Promise.all(this.#persons.map(person => this.#judge(person, nowMs)))
+    this.#purgedMs = Number.NEGATIVE_INFINITY
     await new GrantSweep().run(this.vault, noSignal)
   }
 
@@ -236,7 +239,8 @@ export class HistoryWorld implements AsyncDisposable {
       if (state === 'purged') gone.add(id)
       if (state === 'purged' && person.isCaught(id))
         throw new Error(`${id} was destroyed after a hold was acknowledged`)
-      if (state === 'purged' && !person.mayBeGone(id, nowMs)) throw new Error(`${id} was destroyed early or while held`)
+      if (state === 'purged' && !person.mayBeGone(id, this.#purgedMs))
+        throw new Error(`${id} was destroyed early or while held`)
       if (state === 'stored' && person.mustBeGone(id, nowMs)) throw new Error(`${id} was forgotten: it is due`)
       if (state !== 'purged' && state !== 'stored') throw new Error(`${id} is ${state} after a purge`)
     }
@@ -275,6 +279,7 @@ export class HistoryWorld implements AsyncDisposable {
   }
 
   async #purge(tenant: TenantId): Promise<void> {
+    this.#purgedMs = Math.max(this.#purgedMs, this.#clock.nowMs())
     const caller = purgeCaller(this.vault, tenant)
     for (const open of await this.#open.ports.ledger.openRuns(tenant)) {
       if (open.state === 'executing') await executePurge(this.vault, caller, { run: open.id, signal: noSignal })
