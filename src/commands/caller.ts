@@ -27,7 +27,7 @@ export const callerAdd: Command = {
     'Usage: caller add --person <id> --kind person|service --role <role> [--role …] --key-file <file> --second-key-file <file>',
     '',
     'Makes an API key of your own platform and prints it, this once. Every key of a person carries the same id.',
-    '  --person <id>             who the key is for, opaque: letters, digits and . _ : -',
+    '  --person <id>             who the key is for, opaque: letters, digits and . _ : -; not `event` nor `vault-…`',
     '  --kind person|service',
     `  --role <role>             ${roles.filter(role => role !== 'system').join(' ')}`,
     ...keys,
@@ -41,7 +41,7 @@ export const callerAdd: Command = {
     } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
     const person = parsePersonId(values.person ?? '')
-    if (!person) throw new UsageError('--person must be 1 to 64 letters, digits and . _ : -')
+    if (!person) throw new UsageError('--person must be 1 to 64 letters, digits and . _ : -, and neither `event` nor `vault-…`.')
     const kind = values.kind
     if (kind !== 'person' && kind !== 'service') throw new UsageError('--kind must be person or service.')
     const wanted = rolesFrom(values.role ?? [])

@@ -23,7 +23,7 @@ export type ApprovalId = Branded<string, 'ApprovalId'>
 export type HoldId = Branded<string, 'HoldId'>
 /**
  * Who a key or token belongs to, `[A-Za-z0-9._:-]{1,64}`, opaque; every key of a person carries the same one. `event` is nobody's
- * name: it marks the holds that events of the platform begin and end.
+ * name: it marks the holds that events of the platform begin and end. Nor is `vault-…`: so the vault's own jobs are called.
  */
 export type PersonId = Branded<string, 'PersonId'>
 /** 64 lower-case hex digits: 32 random bytes, new for every attempt to store. */
@@ -38,7 +38,7 @@ export const idPatterns = {
   tenant: /^[a-z0-9-]{1,32}$/,
   uuid,
   subjectReference: /^[A-Za-z0-9_-]{1,64}$/,
-  person: /^(?!event$)[A-Za-z0-9._:-]{1,64}$/,
+  person: /^(?!event$|vault-)[A-Za-z0-9._:-]{1,64}$/,
   messageId: /^[0-9a-f]{64}$/,
   hold: /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.[1-9][0-9]?$/,
   caseReference: /^[A-Za-z0-9._:/-]{1,64}$/,

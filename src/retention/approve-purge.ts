@@ -55,7 +55,8 @@ function refuseApproval(
   nowMs: number,
 ): Refusal | undefined {
   if (!run) return { code: 'purge.unknown' }
-  const another = purgePersons.has(run.plannedBy) || areTwoPersons(run.plannedBy, caller.id)
+  const { plannedBy } = run
+  const another = plannedBy !== caller.id && (purgePersons.has(plannedBy) || areTwoPersons(plannedBy, caller.id))
   if (caller.kind !== 'person' || !another) return { code: 'purge.same-person' }
   if (run.planHash !== planHash || run.state === 'stale' || run.expiresAtMs <= nowMs) return { code: 'purge.stale' }
   const approvable = run.state === 'planned' || (run.state === 'approved' && run.approvedBy === caller.id)

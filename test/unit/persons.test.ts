@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { credentialOf, denialIdOf, tokenOfCredential, tokenPatterns } from '../../src/domain/denied-token.ts'
-import type { PersonId } from '../../src/domain/ids.ts'
+import { type PersonId, parsePersonId, type TenantId } from '../../src/domain/ids.ts'
 import { areTwoPersons, loginPersonText } from '../../src/domain/person.ts'
+import { clockCaller, purgeCaller } from '../../src/retention/purge-caller.ts'
+import { upkeepCaller } from '../../src/upkeep/upkeep-caller.ts'
 
 const id = (text: string): PersonId => text as PersonId
 
@@ -24,6 +26,15 @@ test('two ids are two people only where one register tells them apart', () => {
     assert.equal(two(one, other), false, `${one} ${other}`)
     assert.equal(two(other, one), false, `${other} ${one}`)
   }
+})
+
+test('nobody is called like a job of the vault, so that no person is taken for one that plans, and another for the one who approves', () => {
+  const vault = { instance: 'instance-1' }
+  const tenant = 'jnetot' as TenantId
+  for (const job of [purgeCaller(vault, tenant), clockCaller(vault, tenant), upkeepCaller(vault, 'sweep', tenant)]) {
+    assert.equal(parsePersonId(job.id), undefined, job.id)
+  }
+  for (const name of ['vaulted', 'the-vault-purge', 'vault']) assert.equal(parsePersonId(name), name)
 })
 
 test('no subject of one issuer is the person of another issuer, or of itself under another subject', () => {

@@ -141,6 +141,11 @@ test('who planned does not approve, with another key either, and a machine appro
   await refused(approve({ ...callerAs('dpo', 'machine', tenant), kind: 'service' }), 'purge.same-person')
   await refused(approve(callerAs('dpo', 'oidc:corp:me', tenant)), 'purge.same-person')
   assert.equal((await approve(callerAs('dpo', 'you', tenant))).state, 'approved')
+  // A key may have been made for that name before the name was the job's alone.
+  const job = callerAs('dpo', 'vault-purge', tenant)
+  const again = { scope: 'POST /v1/purge-runs', key: 'again' }
+  const own = JSON.parse((await requestPlan(strict, job, { idempotency: again, signal })).body)
+  await refused(approvePurge(strict, job, { run: own.id, planHash: own.planHash }), 'purge.same-person')
 })
 
 test('the job of another platform, and a caller without the role, execute nothing', async () => {
