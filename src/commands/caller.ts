@@ -41,7 +41,8 @@ export const callerAdd: Command = {
     } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
     const person = parsePersonId(values.person ?? '')
-    if (!person) throw new UsageError('--person must be 1 to 64 letters, digits and . _ : -, and neither `event` nor `vault-…`.')
+    if (!person)
+      throw new UsageError('--person must be 1 to 64 letters, digits and . _ : -, and neither `event` nor `vault-…`.')
     const kind = values.kind
     if (kind !== 'person' && kind !== 'service') throw new UsageError('--kind must be person or service.')
     const wanted = rolesFrom(values.role ?? [])
