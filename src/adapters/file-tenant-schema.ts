@@ -11,12 +11,14 @@ import { maxTier } from '../domain/subject.ts'
 
 const word = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/)
 const words = z.array(word).min(1).refine(isWithoutRepeats, 'names one thing twice')
-const promise = z.string().min(1).max(300)
-const explanation = z.string().min(1).max(600)
+/** Text for people: blanks say nothing. */
+const text = (characters: number) => z.string().max(characters).regex(/\S/, 'says nothing')
+const promise = text(300)
+const explanation = text(600)
 const paperType = z.enum(paperTypes)
 const tenantRole = z.enum(roles).exclude(['system'])
 /** A reference that somebody can follow; `demo:` before it while nobody has confirmed it. */
-const reference = z.string().regex(/^[\x20-\x7e]{1,200}$/)
+const reference = z.string().regex(/^[\x21-\x7e](?:[\x20-\x7e]{0,198}[\x21-\x7e])?$/)
 const country = z.string().regex(/^[A-Z]{2}(?:-[A-Z0-9]{1,3})?$/)
 const zone = z
   .string()
@@ -65,7 +67,7 @@ const deletion = z
   .describe("What a person's request to be deleted sets going.")
 
 const basis = z.strictObject({
-  law: z.string().min(1).max(160).describe('The law or promise, with its article.'),
+  law: text(160).describe('The law or promise, with its article.'),
   jurisdiction: country.describe('ISO 3166 code of the country whose law it is.'),
   words: explanation.describe('Why a paper is kept, in plain words, for the person it is about.'),
   source: reference.describe('Where it can be read; `demo:` before it while nobody has confirmed it.'),
@@ -122,7 +124,7 @@ export const tenantSchema = z.strictObject({
   $schema: z.literal('./policy.schema.json').optional().describe('For editors.'),
   id: z.string().regex(idPatterns.tenant).describe('The name of the file without `.json`; never changes.'),
   version: version.describe('Grows by one with each change; every document keeps the version it came under.'),
-  name: z.string().min(1).max(64).describe('For people.'),
+  name: text(64).describe('For people.'),
   zone,
   jurisdiction: z
     .string()
@@ -232,10 +234,10 @@ function isWithoutRepeats(list: readonly string[]): boolean {
   return new Set(list).size === list.length
 }
 
-/** Asked of Temporal: the first date formatter of a process loads a library for 12 ms. */
+/** Asked of Temporal: the first date formatter of a process loads a library for 12 ms. An offset is no zone: it knows no change. */
 function isZone(zone: string): boolean {
   try {
-    return new Temporal.ZonedDateTime(0n, zone).timeZoneId !== ''
+    return /^[A-Za-z]/.test(new Temporal.ZonedDateTime(0n, zone).timeZoneId)
   } catch (error) {
     if (error instanceof RangeError) return false
     throw error

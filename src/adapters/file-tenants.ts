@@ -191,7 +191,9 @@ function demoIn({ jurisdiction, licence, bases, residency }: TenantFile): readon
       safeguard,
     ]),
   ] as const
-  return references.flatMap(([path, text]) => (path !== undefined && text?.startsWith('demo:') ? [path] : []))
+  return references.flatMap(([path, text]) =>
+    path !== undefined && text !== undefined && /^demo:/i.test(text) ? [path] : [],
+  )
 }
 
 function named(file: string, problems: readonly Problem[]): readonly Problem[] {

@@ -88,6 +88,11 @@ const wrong: readonly (readonly [says: string, changes: Record<string, unknown>,
   ['two decisions of one name', { 'decisions.1.id': 'thirty-days-against-seven-years' }, 'decisions.1.id'],
   ['a promise without its source', { 'sources.retention': undefined }, 'sources.retention'],
   ['a licence of nothing', { licence: '' }, 'licence'],
+  ['a licence of blanks', { licence: '  ' }, 'licence'],
+  ['a licence with a blank before its demo:', { licence: ' demo:x' }, 'licence'],
+  ['a basis whose law is a blank', { 'bases.consent.law': ' ' }, 'bases.consent.law'],
+  ['a basis whose words are blanks', { 'bases.consent.words': '\u00a0\n' }, 'bases.consent.words'],
+  ['a zone that is an offset, which knows no calendar', { zone: '+07:00' }, 'zone'],
   ['clocks of earlier versions are missing', { version: 3 }, 'version'],
   [
     'a broken form hides no contradiction elsewhere',
@@ -98,6 +103,11 @@ const wrong: readonly (readonly [says: string, changes: Record<string, unknown>,
     'holds',
   ],
 ]
+
+test('a reference for trying out is one in whatever case it says so', async () => {
+  const file = await good({ licence: 'Demo:licence', jurisdiction: 'ID' })
+  assert.deepEqual((await load({ 'omo7777.json': file })).demo, ['licence'])
+})
 
 function consent(): Json {
   return { law: 'A law', jurisdiction: 'ID', words: 'Words.', source: 'A gazette' }
