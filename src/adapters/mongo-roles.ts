@@ -25,6 +25,11 @@ const rights = {
   rewrap: { rows: ['find'], keys: ['find', 'update'], closed: ['find', 'insert'] },
 } as const satisfies Record<string, { readonly rows: Actions; readonly keys: Actions; readonly closed: Actions }>
 
+/** Who may do what, and what two people wanted: whoever writes here can become anybody, so only who serves people does. */
+const decisive: ReadonlySet<string> = new Set(['api_keys', 'approvals', 'denied_tokens', 'epochs'])
+/** No business of an upload. */
+const ofPurges: ReadonlySet<string> = new Set(['purge_runs', 'purge_pages', 'retention_states', 'desks'])
+
 /** Only these does wrapping anew write. */
 const writtenByRewrap: ReadonlySet<string> = new Set(['epochs'])
 
@@ -63,6 +68,10 @@ function mainActions(collection: CollectionName, role: string, rows: Actions): A
   if (collection === 'trail_batches') return ['find', 'insert']
   if (collection === 'trail_probes' || collection === 'leases') return ['find', 'insert', 'update']
   if (collection === 'spends') return role === 'rewrap' ? [] : ['find', 'insert', 'update']
+  if (decisive.has(collection) && (role === 'upload' || role === 'purge')) {
+    return role === 'purge' && collection === 'denied_tokens' ? ['find', 'remove'] : ['find']
+  }
+  if (role === 'upload' && ofPurges.has(collection)) return ['find']
   // An upload that fails gives its idempotency key back.
   if (collection === 'answers' && role === 'upload') return [...rows, 'remove']
   return role === 'rewrap' && writtenByRewrap.has(collection) ? ['find', 'insert', 'update'] : rows
