@@ -3,6 +3,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { MongoRole } from '../../src/adapters/mongo-roles.ts'
+import { openVault } from '../../src/compose.ts'
+import { readConfig } from '../../src/config.ts'
+import { runPurgesOfAll } from '../../src/jobs/purge-turns.ts'
 import { call, paper } from '../support/call.ts'
 import { freePort } from '../support/free-port.ts'
 import { guardedDatabase } from '../support/guarded-database.ts'
@@ -30,6 +33,41 @@ async function jobsOf(vault: SpawnedVault, metrics: string, task: string): Promi
     assert.equal(vault.process.exitCode, null)
     await new Promise(setImmediate)
   }
+}
+
+interface Doors {
+  readonly intake: SpawnedVault
+  readonly access: SpawnedVault
+}
+
+/** The account ended long ago; a person plans and asks, and jobs with these rights destroy, leaving nothing of the person. */
+async function purged(
+  settings: Readonly<Record<string, string>>,
+  { intake, access }: Doors,
+  dpo: string,
+  purger: string,
+  { id, onboarding }: { readonly id: string; readonly onboarding: string },
+): Promise<void> {
+  const post = (door: SpawnedVault, path: string, key: string, json: object) =>
+    call(door.url, 'POST', path, {
+      key,
+      headers: { 'Idempotency-Key': JSON.stringify(json).replaceAll(' ', '') },
+      json,
+    })
+  const closed = await post(intake, `${subject}/events`, onboarding, { type: 'closed', at: '2005-01-01T00:00:00Z' })
+  assert.equal(closed.status, 202)
+  const { json: plan } = await post(access, '/v1/purge-runs', dpo, { step: 'plan' })
+  assert.equal(plan.count, 1)
+  const asked = await post(access, '/v1/purge-runs', purger, { step: 'execute', planHash: plan.planHash })
+  assert.equal(asked.status, 202)
+  // As the SDK finds them: the vault has no setting for credentials.
+  for (const [name, value] of Object.entries(settings)) if (name.startsWith('AWS_')) process.env[name] = value
+  const log = { info: () => undefined, warn: () => undefined, error: () => undefined }
+  await using jobs = await openVault(readConfig({ ...settings }), { log, roles: ['jobs'] })
+  const about = () => call(access.url, 'GET', `/v1/documents/${id}/certificate`, { key: dpo })
+  // The jobs' own process may be at it first.
+  while ((await about()).status !== 200) await runPurgesOfAll(jobs.vault, new AbortController().signal)
+  assert.equal((await call(access.url, 'GET', subject, { key: dpo })).json.code, 'subject.unknown')
 }
 
 test('with the rights that keys init prints and no other, each process does its work on a database that asks who it is', {
@@ -101,6 +139,7 @@ test('with the rights that keys init prints and no other, each process does its 
   })
   assert.equal(decided.status, 201)
   await jobsOf(jobs, `http://127.0.0.1:${port}/metrics`, 'sweep-deposits')
+  await purged(own.jobs, { intake, access }, await key('dpo'), await key('purge'), { id: kept.json.id, onboarding })
   for (const { url } of [intake, access, jobs, keys]) {
     assert.deepEqual((await call(url, 'GET', '/readyz')).json, { ready: true, failing: [] })
   }
