@@ -8,7 +8,22 @@ import { MongoTrailBatches } from '../../src/adapters/mongo-trail-batches.ts'
 import { MongoWrappedKeys } from '../../src/adapters/mongo-wrapped-keys.ts'
 import { freshMongo, mongoNeeds } from '../support/mongo-database.ts'
 import { rawGrant } from '../support/raw-grant.ts'
-import { aDocument, anAnswer, anApiKey, aReview, aSubject, here, stored } from './ledger-rows.ts'
+import {
+  aDenial,
+  aDesk,
+  aDocument,
+  anAnswer,
+  anApiKey,
+  anApproval,
+  aPage,
+  aRetentionState,
+  aReview,
+  aRun,
+  aSubject,
+  here,
+  person,
+  stored,
+} from './ledger-rows.ts'
 import { aBatch } from './trail-batches.contract.ts'
 import { anew, aWrappedKey } from './wrapped-keys.contract.ts'
 
@@ -32,12 +47,26 @@ function watch(mongo: MongoConnection): readonly Sent[] {
   return sent
 }
 
+/** The port, and the names of its methods that nobody has called yet. */
+function counted<Port extends object>(port: Port): { readonly port: Port; readonly uncalled: Set<string> } {
+  const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(port)).filter(name => name !== 'constructor')
+  const uncalled = new Set(methods)
+  const get = (target: Port, name: string | symbol): unknown => {
+    uncalled.delete(String(name))
+    const value: unknown = Reflect.get(target, name)
+    return typeof value === 'function' ? (value.bind(target) as unknown) : value
+  }
+  return { port: new Proxy(port, { get }), uncalled }
+}
+
 /** Every call of every port, those that fail included. */
 async function useAll(t: TestContext): Promise<readonly Sent[]> {
   const mongo = await freshMongo(t)
   const sent = watch(mongo)
-  const [ledger, batches] = [new MongoLedger(mongo), new MongoTrailBatches(mongo)]
-  const [keys, budgets] = [new MongoWrappedKeys(mongo), new MongoBudgets(mongo)]
+  const all = [counted(new MongoLedger(mongo)), counted(new MongoTrailBatches(mongo))] as const
+  const others = [counted(new MongoWrappedKeys(mongo)), counted(new MongoBudgets(mongo))] as const
+  const [{ port: ledger }, { port: batches }] = all
+  const [{ port: keys }, { port: budgets }] = others
   const [document, subject, review, answer, key] = [aDocument(), aSubject(), aReview(), anAnswer(), anApiKey()]
   await ledger.commit(rawGrant, [{ row: 'subject', expected: 0, put: subject }])
   await ledger.commit(rawGrant, [
@@ -74,6 +103,7 @@ async function useAll(t: TestContext): Promise<readonly Sent[]> {
     ledger.namedBlobs([document.blobKey]),
     ledger.tenants(),
   ])
+  await useRetention(ledger)
   await ledger.takeLease('a', 'b', 1, 1)
   await ledger.takeLease('a', 'c', 9, 1)
   await ledger.dropLease('a', 'c')
@@ -98,7 +128,54 @@ async function useAll(t: TestContext): Promise<readonly Sent[]> {
   await batches.holding(batch.log, 0)
   await batches.logs()
   await batches.ready()
+  assert.deepEqual(
+    [...all, ...others].flatMap(({ uncalled }) => [...uncalled]),
+    [],
+    'not shown by any call here',
+  )
   return sent
+}
+
+/** What purges, holds, votes and epochs ask of the ledger. */
+async function useRetention(ledger: MongoLedger): Promise<void> {
+  const [subject, run, approval, denial] = [aSubject({ lookAtMs: 5 }), aRun(), anApproval(), aDenial()]
+  const epoch = { tenant: here, epoch: 'e1', state: 'active', activeAtMs: 1, version: 1 } as const
+  await ledger.commit(rawGrant, [
+    { row: 'subject', expected: 0, put: subject },
+    { row: 'run', expected: 0, put: run },
+    { row: 'page', expected: 0, put: aPage({ run: run.id }) },
+    { row: 'approval', expected: 0, put: approval },
+    { row: 'denied-token', expected: 0, put: denial },
+    { row: 'epoch', expected: 0, put: epoch },
+    { row: 'desk', expected: 0, put: aDesk() },
+  ])
+  await ledger.commit(rawGrant, [{ row: 'retention', expected: 0, put: aRetentionState() }])
+  const page = { limit: 5 }
+  await Promise.all([
+    ledger.liveDocuments(here, subject.id, page),
+    ledger.dueSubjects(here, 9, page),
+    ledger.dueSubjects(here, 9, { ...page, after: { lookAtMs: 5, id: subject.id } }),
+    ledger.countDue(here, 9),
+    ledger.heldSubjects(here, page),
+    ledger.countHeld(here),
+    ledger.unansweredSubjects(here, page),
+    ledger.purgingDocuments(here, page),
+    ledger.countPurged(here, 1),
+    ledger.answersOf(here, { subject: subject.id }),
+    ledger.findRun(here, run.id),
+    ledger.listRuns(here, page),
+    ledger.openRuns(here),
+    ledger.listPages(here, run.id, page),
+    ledger.findApproval(here, approval.id),
+    ledger.listApprovals(here, 'pending', page),
+    ledger.findRetentionState(here),
+    ledger.findDesk(here, person),
+    ledger.findDenials(here, { issuer: denial.issuer, subject: denial.subject, tokenId: '*' }),
+    ledger.listExpiredDenials(here, 9, 9),
+    ledger.findEpoch(here, 'e1'),
+    ledger.listEpochs(here),
+    ledger.serverNowMs(),
+  ])
 }
 
 test('every write on the wire is acknowledged by a majority, journalled', { skip }, async t => {
