@@ -1,10 +1,14 @@
-import { chmodSync, closeSync, fsyncSync, openSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, fsyncSync, openSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { pagesInLog } from './sqlite-log-pages.ts'
 import type { SqliteSchema } from './sqlite-schema.ts'
 
 /** The path no longer names the file that is open: what was written to it would be gone with the process. */
 export class PathLost extends Error {}
+
+/** Checkpoints are the tail of the latency: small ones stall for 3 ms, ones of 10,000 pages for 48 ms. */
+const autoCheckpointPages = 200
 
 interface Identity {
   readonly dev: bigint
@@ -14,11 +18,14 @@ interface Identity {
 /** One open SQLite file with its statements; used in the worker thread alone, since every call blocks. */
 export class SqliteFile {
   readonly database: DatabaseSync
+  readonly pageBytes: number
   readonly #path: string
   readonly #statements = new Map<string, StatementSync>()
   readonly #main: Identity
   readonly #wal: Identity
   #sizeBytes = 0n
+  #descriptor: number | undefined
+  #written: Set<number> | undefined
 
   /** Opens or creates the file, brings it to the newest schema, and refuses settings that did not take. */
   constructor(path: string, schema: SqliteSchema) {
@@ -34,6 +41,7 @@ export class SqliteFile {
     try {
       this.#settle(schema)
       this.#migrate(schema.migrations)
+      this.pageBytes = Number(this.database.prepare('PRAGMA page_size').get()?.page_size)
       this.#main = identityOf(path)
       this.#wal = identityOf(`${path}-wal`)
     } catch (error) {
@@ -65,8 +73,44 @@ export class SqliteFile {
     this.#sizeBytes = main.size
   }
 
+  /**
+   * The main file itself, below SQLite. It stays open until SQLite has closed the file: closing it before would drop the
+   * locks that SQLite holds in this process.
+   * @throws {PathLost} the path names another file by now
+   */
+  descriptor(): number {
+    this.#descriptor ??= openSync(this.#path, 'r+')
+    if (!isSame(fstatSync(this.#descriptor, { bigint: true }), this.#main)) throw new PathLost('path lost')
+    return this.#descriptor
+  }
+
+  /** Every page of the log goes to the main file, and the log is cut to nothing. @returns false while a reader needs it */
+  emptyLog(): boolean {
+    for (const page of this.#written ? pagesInLog(`${this.#path}-wal`, this.pageBytes) : []) this.#written?.add(page)
+    return this.statement('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0
+  }
+
+  /** While it is held no commit empties the log, and it is known which pages were written. */
+  holdLog(isHeld: boolean): void {
+    this.database.exec(`PRAGMA wal_autocheckpoint = ${isHeld ? 0 : autoCheckpointPages}`)
+    this.#written = isHeld ? new Set() : undefined
+  }
+
+  /** Pages that went from the log to the main file since it was held, or this was asked last; maybe others; ascending. */
+  takeWritten(): readonly number[] {
+    const written = [...(this.#written ?? [])].sort((a, b) => a - b)
+    this.#written?.clear()
+    return written
+  }
+
+  /** Pages are read from the file anew; only outside of a transaction. */
+  forgetPages(): void {
+    this.database.exec('PRAGMA shrink_memory')
+  }
+
   close(): void {
     this.database.close()
+    if (this.#descriptor !== undefined) closeSync(this.#descriptor)
   }
 
   #settle({ synchronous, secureDelete }: SqliteSchema): void {
@@ -78,8 +122,7 @@ export class SqliteFile {
       ['synchronous', synchronous, synchronous === 'FULL' ? 2 : 1],
       ['fullfsync', 'ON', 1],
       ['checkpoint_fullfsync', 'ON', 1],
-      // Checkpoints are the tail of the latency: small ones stall for 3 ms, ones of 10,000 pages for 48 ms.
-      ['wal_autocheckpoint', '200', 200],
+      ['wal_autocheckpoint', String(autoCheckpointPages), autoCheckpointPages],
       ['trusted_schema', 'OFF', 0],
       ['secure_delete', secureDelete ? 'ON' : 'OFF', secureDelete ? 1 : 0],
     ]

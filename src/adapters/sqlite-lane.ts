@@ -8,6 +8,7 @@ import {
   type Step,
   type Written,
 } from './sqlite-message.ts'
+import { Scrubbing } from './sqlite-scrubbing.ts'
 
 /** One commit takes at most so many requests, so that the first of them does not wait for a long queue. */
 const maxTogether = 256
@@ -23,19 +24,27 @@ export class Lane {
   readonly #file: SqliteFile
   readonly #answer: (replies: readonly Reply[]) => void
   #waiting: Request[] = []
+  readonly #scrubbing: Scrubbing
 
   constructor(file: SqliteFile, answer: (replies: readonly Reply[]) => void) {
     this.#file = file
     this.#answer = answer
+    this.#scrubbing = new Scrubbing(file, replies => this.#answerFromHere(replies))
   }
 
   push(request: Request): void {
     this.#waiting.push(request)
   }
 
-  /** @returns false when a lock of another process keeps it from going on: to be tried again */
-  serve(nowMs: number): boolean {
+  /** @returns `locked` when another process keeps it from going on: to be tried again; `more` when it has work of its own left */
+  serve(nowMs: number): 'idle' | 'locked' | 'more' {
     this.#refuseLate(nowMs)
+    if (!this.#serveWaiting()) return 'locked'
+    return this.#scrubbing.turn(nowMs)
+  }
+
+  /** @returns false when another process holds a lock */
+  #serveWaiting(): boolean {
     while (this.#waiting.length > 0) {
       const taken = this.#waiting.splice(0, maxTogether)
       const firstWrite = taken.findIndex(({ kind }) => kind === 'write')
@@ -50,6 +59,8 @@ export class Lane {
         this.#waiting.unshift(...empties)
         return false
       }
+      // It begins after whatever was asked before it is done.
+      this.#scrubbing.push(...taken.filter(({ kind }) => kind === 'scrub'))
     }
     return true
   }
@@ -58,6 +69,7 @@ export class Lane {
   close(nowMs: number): void {
     this.serve(nowMs)
     this.#refuseLate(Number.POSITIVE_INFINITY)
+    this.#scrubbing.close()
     this.#file.close()
   }
 
@@ -101,7 +113,7 @@ export class Lane {
   /** Outside of any transaction: the reads are made again, since they may have seen what is not there. */
   #failWrites(requests: readonly Request[], errcode: number): readonly Reply[] {
     return requests
-      .filter(({ kind }) => kind !== 'empty-log')
+      .filter(({ kind }) => kind === 'read' || kind === 'write')
       .map(request => (isRead(request) ? this.#read(request) : { id: request.id, errcode }))
   }
 
@@ -163,8 +175,7 @@ export class Lane {
   /** Resets the log to zero bytes: what was overwritten in the main file is then nowhere else. */
   #emptyLog(requests: readonly Request[]): boolean {
     try {
-      const outcome = this.#file.statement('PRAGMA wal_checkpoint(TRUNCATE)').get()
-      if (outcome?.busy !== 0) return false
+      if (!this.#file.emptyLog()) return false
       this.#answerFromHere(requests.map(({ id }) => ({ id, rows: [] })))
     } catch (error) {
       if (isBusy(error)) return false

@@ -19,6 +19,7 @@ import type { PurgePage, PurgeRun, RetentionState } from '../domain/purge-run.ts
 import type { Desk, Review } from '../domain/review.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Change, Committed, Ledger, Page } from '../ports/ledger.ts'
+import { SqliteForgetting } from './sqlite-forgetting.ts'
 import { sql, tenants } from './sqlite-ledger-finders.ts'
 import { stepsFor, versionQuestion } from './sqlite-ledger-steps.ts'
 import type { SqliteThread, SqlValue } from './sqlite-thread.ts'
@@ -26,9 +27,11 @@ import type { SqliteThread, SqlValue } from './sqlite-thread.ts'
 /** The ledger in `ledger.sqlite`: bodies as JSON, conditions and order by typed columns. */
 export class SqliteLedger implements Ledger {
   readonly #thread: SqliteThread
+  readonly #forgetting: SqliteForgetting
 
   constructor(thread: SqliteThread) {
     this.#thread = thread
+    this.#forgetting = new SqliteForgetting(thread)
   }
 
   findDocument(tenant: TenantId, id: DocumentId): Promise<Document | undefined> {
@@ -209,6 +212,7 @@ export class SqliteLedger implements Ledger {
   async commit(_by: Grant | Settlement, changes: readonly Change[]): Promise<Committed> {
     const steps = stepsFor(changes)
     if (steps.length === 0) return { done: true }
+    this.#forgetting.note(changes)
     const written = await this.#thread.write('ledger', steps)
     if (written.done) return { done: true }
     const { step, rule } = written
@@ -222,10 +226,10 @@ export class SqliteLedger implements Ledger {
     return written.done ? (written.rows[0]?.fence as number) : undefined
   }
 
-  /** Where a job ends, what it erased goes from the write-ahead log too; if that cannot be now, with the end of the next. */
+  /** Where a job ends, what it erased goes from the file and its log too; if that cannot be now, with the end of the next. */
   async dropLease(name: string, holder: string): Promise<void> {
     await this.#thread.write('ledger', [{ sql: sql.dropLease, params: [name, holder] }])
-    await Promise.allSettled([this.#thread.emptyLog('ledger')])
+    await this.#forgetting.finish()
   }
 
   /** Versions only grow: a row that still has the expected one was refused for its state, which no retry will mend. */

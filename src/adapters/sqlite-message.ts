@@ -17,11 +17,14 @@ export type Written =
   | { readonly done: true; readonly changes: readonly number[]; readonly rows: readonly SqlRow[] }
   | { readonly done: false; readonly step: number; readonly rule: 'changes' | 'primary-key' | 'unique' }
 
-/** What is asked of a file. `empty-log` is answered once the write-ahead log holds nothing any more. */
+/**
+ * What is asked of a file. `empty-log` is answered once the write-ahead log holds nothing any more, `scrub` once nothing that
+ * was deleted before it is in the file or its log.
+ */
 export type Question =
   | { readonly kind: 'read'; readonly sql: string; readonly params: readonly SqlValue[] }
   | { readonly kind: 'write'; readonly steps: readonly Step[] }
-  | { readonly kind: 'empty-log' }
+  | { readonly kind: 'empty-log' | 'scrub' }
 
 /** A request that is still waiting at `deadlineMs` of the monotonic clock is refused, and then never takes effect. */
 export type Request = Question & { readonly id: number; readonly file: SqliteFileName; readonly deadlineMs: number }
@@ -38,6 +41,7 @@ export type FromWorker = readonly Reply[] | 'opened'
 export const resultCodes = {
   error: 1,
   busy: 5,
+  ioError: 10,
   full: 13,
   constraint: 19,
   mismatch: 20,

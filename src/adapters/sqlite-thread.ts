@@ -46,7 +46,7 @@ const questionBytes = 1_024
 interface Waiting {
   readonly file: SqliteFileName
   readonly bytes: number
-  readonly timer: NodeJS.Timeout
+  readonly timer: NodeJS.Timeout | undefined
   readonly resolve: (reply: Reply) => void
   readonly reject: (error: Error) => void
 }
@@ -115,6 +115,14 @@ export class SqliteThread implements AsyncDisposable {
     await this.#ask(file, { kind: 'empty-log' })
   }
 
+  /**
+   * Resolves when nothing that was deleted before is in the file or its log any more, unused space of pages included: a second
+   * for each GB of the file, while others read and write. A log that only grew meanwhile is empty then.
+   */
+  async scrub(file: SqliteFileName): Promise<void> {
+    await this.#ask(file, { kind: 'scrub' })
+  }
+
   /** Answers what was asked, closes the files and ends the thread, within 2 s; later calls fail as unavailable. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isGone) {
@@ -140,7 +148,8 @@ export class SqliteThread implements AsyncDisposable {
     this.#unansweredBytes += bytes
     const id = ++this.#lastId
     const { promise, resolve, reject } = Promise.withResolvers<Reply>()
-    const timer = setTimeout(() => reject(new VaultError(unavailable[file])), timeoutMs)
+    const late = () => reject(new VaultError(unavailable[file]))
+    const timer = question.kind === 'scrub' ? undefined : setTimeout(late, timeoutMs)
     this.#waiting.set(id, { file, bytes, timer, resolve, reject })
     if (this.#outbox.length === 0) queueMicrotask(() => this.#post())
     this.#outbox.push({ ...withOwnBlobs(question), id, file, deadlineMs: monotonicMs() + lockPatienceMs })

@@ -18,11 +18,15 @@ port.on('message', (message: ToWorker) => {
   if (message === 'close') return close()
   if ('open' in message) return open(message.open)
   for (const request of message) lanes.get(request.file)?.push(request)
+  // Whatever else has arrived by the next turn joins the same commit.
+  schedule()
+})
+
+function schedule(): void {
   if (isScheduled) return
   isScheduled = true
-  // Whatever else has arrived by the next turn joins the same commit.
   setImmediate(serve)
-})
+}
 
 /** What fails here ends the thread. */
 function open(folder: string): void {
@@ -37,8 +41,9 @@ function open(folder: string): void {
 /** A file that another process has locked is tried again by a timer, so that the others go on meanwhile. */
 function serve(): void {
   isScheduled = false
-  const wentOn = [...lanes.values()].map(lane => lane.serve(monotonicMs()))
-  if (wentOn.every(Boolean) || retry !== undefined) return
+  const outcomes = [...lanes.values()].map(lane => lane.serve(monotonicMs()))
+  if (outcomes.includes('more')) schedule()
+  if (!outcomes.includes('locked') || retry !== undefined) return
   retry = setTimeout(() => {
     retry = undefined
     serve()

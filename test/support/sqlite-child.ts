@@ -1,14 +1,18 @@
 import { DatabaseSync } from 'node:sqlite'
 import { SqliteBudgets } from '../../src/adapters/sqlite-budgets.ts'
-import { openSqlite } from '../../src/adapters/sqlite-thread.ts'
+import { SqliteLedger } from '../../src/adapters/sqlite-ledger.ts'
+import { openSqlite, type SqliteThread } from '../../src/adapters/sqlite-thread.ts'
 import { SqliteTrailBatches } from '../../src/adapters/sqlite-trail-batches.ts'
 import { holdWriterLock } from '../../src/adapters/sqlite-writer-lock.ts'
+import { anAnswer } from '../contracts/ledger-rows.ts'
 import { aBatch } from '../contracts/trail-batches.contract.ts'
+import { rawGrant } from './raw-grant.ts'
 
 /**
  * A second process for suites that need one: `lock-file <file>` holds a file exclusively, `read-file <file>` is in the midst
  * of reading it, `writer-lock <folder>` holds the data folder, `spend <folder>` spends 5 from a budget, `append <folder>`
- * appends batches for ever and prints each number once it is acknowledged. Each prints a line when it has begun, and ends
+ * appends batches for ever and prints each number once it is acknowledged, `scrub <folder>` puts and forgets answers while it
+ * scrubs the ledger again and again, and prints the key of each that stays. Each prints a line when it has begun, and ends
  * when it is killed or its standard input ends.
  */
 const [, , task, path = ''] = process.argv
@@ -47,8 +51,27 @@ switch (task) {
       if ((await batches.insert(aBatch({ seq, first: seq, nonce }))) === 'inserted') say(String(seq))
     }
   }
+  case 'scrub': {
+    const thread = await openSqlite(path)
+    void scrubForEver(thread)
+    await Promise.all(Array.from({ length: 8 }, () => putAndForget(new SqliteLedger(thread))))
+    break
+  }
   default:
     throw new Error('no such task')
+}
+
+async function scrubForEver(thread: SqliteThread): Promise<void> {
+  for (;;) await thread.scrub('ledger')
+}
+
+async function putAndForget(ledger: SqliteLedger): Promise<void> {
+  for (let n = 0; ; n++) {
+    const answer = anAnswer({ state: 'done', body: 'x'.repeat(n % 700) })
+    await ledger.commit(rawGrant, [{ row: 'answer', expected: 0, put: answer }])
+    if (n % 3 === 0) say(answer.key)
+    else await ledger.commit(rawGrant, [{ row: 'answer', expected: 1, forget: { key: answer.key } }])
+  }
 }
 
 function say(line: string): void {
