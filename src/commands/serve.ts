@@ -71,7 +71,7 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   vault.log.info('listening', { port: door.port, pid: process.pid })
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
   const runner = await startJobsOf(vault, roles, door.jobs)
-  void open.warm().then(() => flushCompileCache())
+  void loadTheRest(open, door)
 
   const signal = await stopping
   vault.log.info('stopping', { signal })
@@ -115,6 +115,16 @@ async function openVaultDoor(
   const version = await versionOfProject()
   const metrics = metricsPort === undefined ? {} : { metricsPort }
   return openDoor(vault, { host, port, ...metrics, uploadBudgetBytes, maxConnections, roles, restored, version })
+}
+
+/**
+ * All code of the process is loaded within its first moments, so that no request waits for it and none meets files of another
+ * version later; what cannot be loaded is a defect, and ends the process.
+ */
+async function loadTheRest(open: OpenVault, door: OpenDoor): Promise<void> {
+  await door.load()
+  await open.warm()
+  flushCompileCache()
 }
 
 /** Loaded once the vault answers: the first of them is due seconds later. */

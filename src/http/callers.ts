@@ -1,8 +1,5 @@
 import { z } from 'zod'
-import { addCaller } from '../access/add-caller.ts'
-import { listCallers } from '../access/list-callers.ts'
-import { revokeCaller } from '../access/revoke-caller.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { guarded } from './route.ts'
 import { addedCaller, callerView, keyId, newCaller, pageOf, paging } from './schemas.ts'
 
@@ -17,12 +14,11 @@ export const listCallersRoute = guarded({
   query: z.strictObject(paging),
   answers: { 200: { description: 'By key id.', schema: pageOf(callerView, 'CallerPage') } },
   refusals: ['cursor.invalid'],
-  handle: async (door, asked) => {
-    const page = await pagingOf(door, callers, asked, {})
-    const after = page.position === undefined ? {} : { after: page.position }
-    const { items, next } = await listCallers(door.vault, asked.caller, { limit: asked.query.limit, ...after })
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
-  },
+  verb: async () => (await import('../access/list-callers.ts')).listCallers,
+  handle: (door, asked, listCallers) =>
+    answerPage(door, asked, { route: callers, filter: {}, parse: position => position }, page =>
+      listCallers(door.vault, asked.caller, page),
+    ),
 })
 
 export const addCallerRoute = guarded({
@@ -44,7 +40,8 @@ export const addCallerRoute = guarded({
     'approval.other',
     'caller.exists',
   ],
-  handle: async ({ vault }, { caller, beside, body }) => ({
+  verb: async () => (await import('../access/add-caller.ts')).addCaller,
+  handle: async ({ vault }, { caller, beside, body }, addCaller) => ({
     kind: 'json',
     status: 201,
     body: await addCaller(vault, caller, { ...body, ...beside }),
@@ -69,7 +66,8 @@ export const revokeCallerRoute = guarded({
     'caller.unknown',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, beside, params }) => ({
+  verb: async () => (await import('../access/revoke-caller.ts')).revokeCaller,
+  handle: async ({ vault }, { caller, beside, params }, revokeCaller) => ({
     kind: 'json',
     body: await revokeCaller(vault, caller, { keyId: params.keyId, ...beside }),
   }),

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { openDocument } from '../access/open-document.ts'
 import { parseIfNoneMatch, parseRange } from './conditions.ts'
 import { guarded } from './route.ts'
 import { documentId } from './schemas.ts'
@@ -53,7 +52,8 @@ export const openDocumentRoute = guarded({
     'keys.unavailable',
     'blobs.unavailable',
   ],
-  handle: async ({ vault }, asked) => {
+  verb: async () => (await import('../access/open-document.ts')).openDocument,
+  handle: async ({ vault }, asked, openDocument) => {
     const { caller, params, query, reason, beside, head, headers, signal } = asked
     const range = parseRange(headers.range)
     const ifNoneMatch = parseIfNoneMatch(headers['if-none-match'])

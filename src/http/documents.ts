@@ -1,10 +1,6 @@
 import { z } from 'zod'
-import { describeDocument } from '../access/describe-document.ts'
-import { listDocuments } from '../access/list-documents.ts'
 import { parseDocumentId } from '../domain/ids.ts'
-import { deposit } from '../intake/deposit.ts'
-import { eraseDocument } from '../retention/erase-document.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { erasureReason } from './retention-schemas.ts'
 import { guarded } from './route.ts'
 import { documentId, documentView, pageOf, paging, subjectReference, uploadMeta } from './schemas.ts'
@@ -57,7 +53,8 @@ export const depositRoute = guarded({
     'keys.unavailable',
     'blobs.unavailable',
   ],
-  handle: async ({ vault }, { caller, params: { subject }, body, idempotency, signal }) => {
+  verb: async () => (await import('../intake/deposit.ts')).deposit,
+  handle: async ({ vault }, { caller, params: { subject }, body, idempotency, signal }, deposit) => {
     const { type, kind } = body.meta
     const input = { reference: subject, type, kind, idempotency, collect: body.collect, signal }
     return { kind: 'answered', answered: await deposit(vault, caller, input) }
@@ -74,16 +71,12 @@ export const listDocumentsRoute = guarded({
   query: z.strictObject(paging),
   answers: { 200: { description: 'In the order of arrival.', schema: pageOf(documentView, 'DocumentPage') } },
   refusals: ['subject.unknown', 'cursor.invalid'],
-  handle: async (door, asked) => {
+  verb: async () => (await import('../access/list-documents.ts')).listDocuments,
+  handle: (door, asked, listDocuments) => {
     const { subject } = asked.params
-    const page = await pagingOf(door, ofSubject, asked, { subject })
-    const after = page.position === undefined ? undefined : parseDocumentId(page.position)
-    const { items, next } = await listDocuments(door.vault, asked.caller, {
-      reference: subject,
-      limit: asked.query.limit,
-      ...(after === undefined ? {} : { after }),
-    })
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+    return answerPage(door, asked, { route: ofSubject, filter: { subject }, parse: parseDocumentId }, page =>
+      listDocuments(door.vault, asked.caller, { reference: subject, ...page }),
+    )
   },
 })
 
@@ -101,7 +94,8 @@ export const describeDocumentRoute = guarded({
     304: { description: 'The copy of the client is the current one.', headers: ['ETag'] },
   },
   refusals: ['document.unknown', 'document.purged'],
-  handle: async ({ vault }, { caller, params: { id } }) => {
+  verb: async () => (await import('../access/describe-document.ts')).describeDocument,
+  handle: async ({ vault }, { caller, params: { id } }, describeDocument) => {
     const view = await describeDocument(vault, caller, { id })
     return view.state === 'purged' ? { kind: 'gone', tombstone: view } : { kind: 'tagged', body: view }
   },
@@ -139,7 +133,8 @@ export const eraseDocumentRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, params: { id }, body, reason, beside, idempotency }) => ({
+  verb: async () => (await import('../retention/erase-document.ts')).eraseDocument,
+  handle: async ({ vault }, { caller, params: { id }, body, reason, beside, idempotency }, eraseDocument) => ({
     kind: 'answered',
     answered: await eraseDocument(vault, caller, { id, why: body.reason, reason, ...beside, idempotency }),
   }),

@@ -1,10 +1,7 @@
 import { z } from 'zod'
 import { holdKinds } from '../domain/hold.ts'
 import { parseHoldId } from '../domain/ids.ts'
-import { describeHold, listHolds } from '../retention/list-holds.ts'
-import { placeHold } from '../retention/place-hold.ts'
-import { releaseHold } from '../retention/release-hold.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { holdView } from './retention-schemas.ts'
 import { guarded } from './route.ts'
 import { caseReference, documentId, holdId, pageOf, paging, subjectReference } from './schemas.ts'
@@ -32,16 +29,12 @@ export const listHoldsRoute = guarded({
   }),
   answers: { 200: { description: 'By subject and number.', schema: pageOf(holdView, 'HoldPage') } },
   refusals: ['subject.unknown', 'cursor.invalid'],
-  handle: async (door, asked) => {
-    const { subject, limit } = asked.query
-    const page = await pagingOf(door, holds, asked, { subject })
-    const after = page.position === undefined ? undefined : parseHoldId(page.position)
-    const { items, next } = await listHolds(door.vault, asked.caller, {
-      limit,
-      ...(subject === undefined ? {} : { reference: subject }),
-      ...(after === undefined ? {} : { after }),
-    })
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  verb: async () => (await import('../retention/list-holds.ts')).listHolds,
+  handle: (door, asked, listHolds) => {
+    const { subject } = asked.query
+    return answerPage(door, asked, { route: holds, filter: { subject }, parse: parseHoldId }, page =>
+      listHolds(door.vault, asked.caller, { ...page, ...(subject === undefined ? {} : { reference: subject }) }),
+    )
   },
 })
 
@@ -71,7 +64,8 @@ export const placeHoldRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, body, reason, idempotency }) => ({
+  verb: async () => (await import('../retention/place-hold.ts')).placeHold,
+  handle: async ({ vault }, { caller, body, reason, idempotency }, placeHold) => ({
     kind: 'answered',
     answered: await placeHold(vault, caller, {
       reference: body.subject,
@@ -92,7 +86,8 @@ export const describeHoldRoute = guarded({
   params: z.strictObject({ id: holdId }),
   answers: { 200: { description: 'The hold.', schema: holdView } },
   refusals: ['hold.unknown'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../retention/list-holds.ts')).describeHold,
+  handle: async ({ vault }, { caller, params: { id } }, describeHold) => ({
     kind: 'json',
     body: await describeHold(vault, caller, { id }),
   }),
@@ -121,7 +116,8 @@ export const releaseHoldRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, params: { id }, reason, beside, idempotency }) => ({
+  verb: async () => (await import('../retention/release-hold.ts')).releaseHold,
+  handle: async ({ vault }, { caller, params: { id }, reason, beside, idempotency }, releaseHold) => ({
     kind: 'answered',
     answered: await releaseHold(vault, caller, { id, reason, ...beside, idempotency }),
   }),

@@ -1,5 +1,6 @@
 import type { List } from './cursors.ts'
 import type { Door } from './door.ts'
+import type { Reply } from './respond.ts'
 import type { Asked } from './route.ts'
 
 /** What a list handler was asked for, as far as paging goes. */
@@ -26,4 +27,29 @@ export async function pagingOf(door: Door, route: string, asked: Listing, filter
     position,
     next: async after => (after === undefined ? {} : { next: await door.cursors.seal(list, after) }),
   }
+}
+
+/** Where a verb begins to list, and how many items it may answer. */
+export interface PageAsked<Position> {
+  readonly limit: number
+  readonly after?: Position
+}
+
+/**
+ * Answers one page of a list. `read` gets where it begins, and names where the next one does; what else it answers stands
+ * beside the items.
+ *
+ * @param list.parse reads a position that the vault itself sealed
+ * @throws {VaultError} cursor.invalid
+ */
+export async function answerPage<Position>(
+  door: Door,
+  asked: Listing,
+  list: Pick<List, 'route' | 'filter'> & { readonly parse: (position: string) => Position | undefined },
+  read: (page: PageAsked<Position>) => Promise<{ readonly items: readonly object[]; readonly next?: string }>,
+): Promise<Reply> {
+  const page = await pagingOf(door, list.route, asked, list.filter)
+  const after = page.position === undefined ? undefined : list.parse(page.position)
+  const { next, ...found } = await read({ limit: asked.query.limit, ...(after === undefined ? {} : { after }) })
+  return { kind: 'json', body: { ...found, ...(await page.next(next)) } }
 }

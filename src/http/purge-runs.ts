@@ -1,12 +1,6 @@
 import { z } from 'zod'
 import { parsePurgeRunId } from '../domain/ids.ts'
-import { approvePurge } from '../retention/approve-purge.ts'
-import { confirmClock } from '../retention/confirm-clock.ts'
-import { requestPlan } from '../retention/plan-purge.ts'
-import { readCertificate } from '../retention/read-certificate.ts'
-import { describePurgeRun, listPurgeItems, listPurgeRuns } from '../retention/read-purge-runs.ts'
-import { requestPurge } from '../retention/request-purge.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import {
   certificateView,
   clockTrustView,
@@ -50,7 +44,11 @@ export const askPurgeRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, body, idempotency, signal }) => {
+  verb: async () => ({
+    requestPlan: (await import('../retention/plan-purge.ts')).requestPlan,
+    requestPurge: (await import('../retention/request-purge.ts')).requestPurge,
+  }),
+  handle: async ({ vault }, { caller, body, idempotency, signal }, { requestPlan, requestPurge }) => {
     if (body.step === 'execute') {
       const { planHash } = body
       return { kind: 'answered', answered: await requestPurge(vault, caller, { planHash, idempotency }) }
@@ -69,15 +67,11 @@ export const listPurgeRunsRoute = guarded({
   query: z.strictObject(paging),
   answers: { 200: { description: 'Newest first.', schema: pageOf(purgeRunView, 'PurgeRunPage') } },
   refusals: ['cursor.invalid'],
-  handle: async (door, asked) => {
-    const page = await pagingOf(door, runs, asked, {})
-    const after = page.position === undefined ? undefined : parsePurgeRunId(page.position)
-    const { items, next } = await listPurgeRuns(door.vault, asked.caller, {
-      limit: asked.query.limit,
-      ...(after === undefined ? {} : { after }),
-    })
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
-  },
+  verb: async () => (await import('../retention/read-purge-runs.ts')).listPurgeRuns,
+  handle: (door, asked, listPurgeRuns) =>
+    answerPage(door, asked, { route: runs, filter: {}, parse: parsePurgeRunId }, page =>
+      listPurgeRuns(door.vault, asked.caller, page),
+    ),
 })
 
 export const describePurgeRunRoute = guarded({
@@ -89,7 +83,8 @@ export const describePurgeRunRoute = guarded({
   params,
   answers: { 200: { description: 'The run.', schema: purgeRunView } },
   refusals: ['purge.unknown'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../retention/read-purge-runs.ts')).describePurgeRun,
+  handle: async ({ vault }, { caller, params: { id } }, describePurgeRun) => ({
     kind: 'json',
     body: await describePurgeRun(vault, caller, id),
   }),
@@ -105,15 +100,12 @@ export const listPurgeItemsRoute = guarded({
   query: z.strictObject(paging),
   answers: { 200: { description: 'In the order of the plan.', schema: pageOf(purgeItemView, 'PurgeItemPage') } },
   refusals: ['purge.unknown', 'cursor.invalid'],
-  handle: async (door, asked) => {
-    const { id } = asked.params
-    const page = await pagingOf(door, items, asked, { run: id })
-    const found = await listPurgeItems(door.vault, asked.caller, {
-      run: id,
-      limit: asked.query.limit,
-      ...(page.position === undefined ? {} : { after: Number(page.position) }),
-    })
-    return { kind: 'json', body: { items: found.items, ...(await page.next(found.next)) } }
+  verb: async () => (await import('../retention/read-purge-runs.ts')).listPurgeItems,
+  handle: (door, asked, listPurgeItems) => {
+    const { id: run } = asked.params
+    return answerPage(door, asked, { route: items, filter: { run }, parse: Number }, page =>
+      listPurgeItems(door.vault, asked.caller, { run, ...page }),
+    )
   },
 })
 
@@ -127,7 +119,8 @@ export const approvePurgeRoute = guarded({
   body: { json: purgeApproval },
   answers: { 200: { description: 'It is approved.', schema: purgeRunView } },
   refusals: ['purge.unknown', 'purge.same-person', 'purge.stale', 'purge.state', 'ledger.conflict'],
-  handle: async ({ vault }, { caller, params: { id }, body: { planHash } }) => ({
+  verb: async () => (await import('../retention/approve-purge.ts')).approvePurge,
+  handle: async ({ vault }, { caller, params: { id }, body: { planHash } }, approvePurge) => ({
     kind: 'json',
     body: await approvePurge(vault, caller, { run: id, planHash }),
   }),
@@ -150,7 +143,11 @@ export const confirmClockRoute = guarded({
     'approval.other',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, beside }) => ({ kind: 'json', body: await confirmClock(vault, caller, beside) }),
+  verb: async () => (await import('../retention/confirm-clock.ts')).confirmClock,
+  handle: async ({ vault }, { caller, beside }, confirmClock) => ({
+    kind: 'json',
+    body: await confirmClock(vault, caller, beside),
+  }),
 })
 
 export const readCertificateRoute = guarded({
@@ -162,7 +159,8 @@ export const readCertificateRoute = guarded({
   params: z.strictObject({ id: documentId }),
   answers: { 200: { description: 'The certificate.', schema: certificateView } },
   refusals: ['document.unknown', 'document.not-destroyed'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../retention/read-certificate.ts')).readCertificate,
+  handle: async ({ vault }, { caller, params: { id } }, readCertificate) => ({
     kind: 'json',
     body: await readCertificate(vault, caller, { id }),
   }),

@@ -70,6 +70,8 @@ export interface GuardedRoute extends Described {
   readonly query?: z.ZodObject
   readonly headers?: readonly RouteHeader[]
   readonly body?: { readonly json: z.ZodType } | { readonly multipart: z.ZodType }
+  /** Loads the verb that the handler calls, which does so itself where nobody has before. */
+  load(): Promise<unknown>
   handle(door: Door, asked: Asked<never, never, never>): Promise<Reply>
 }
 
@@ -88,18 +90,35 @@ type BodyOut<Body> = Body extends { readonly json: infer Schema }
     ? Upload<Out<Meta>>
     : undefined
 
-type Spec<P, Q, B> = Omit<GuardedRoute, 'params' | 'query' | 'body' | 'handle'> & {
+type Spec<P, Q, B, V> = Omit<GuardedRoute, 'params' | 'query' | 'body' | 'load' | 'handle'> & {
   readonly params?: P
   readonly query?: Q
   readonly body?: B
-  handle(door: Door, asked: Asked<Out<P>, Out<Q>, BodyOut<B>>): Promise<Reply>
+  /** Loads the verb, or an object of those that the handler chooses from: the start waits for none of them. */
+  verb?(): Promise<V>
+  handle(door: Door, asked: Asked<Out<P>, Out<Q>, BodyOut<B>>, verb: V): Promise<Reply>
 }
 
-/** Types the handler by the schemas that stand beside it. */
+/**
+ * Types the handler by the schemas and the verb that stand beside it. A verb that cannot be loaded is a failure like any
+ * other: nothing of the request has happened.
+ */
 export function guarded<
   P extends z.ZodObject | undefined = undefined,
   Q extends z.ZodObject | undefined = undefined,
   B extends GuardedRoute['body'] = undefined,
->(spec: Spec<P, Q, B>): GuardedRoute {
-  return spec as unknown as GuardedRoute
+  V = undefined,
+>(spec: Spec<P, Q, B, V>): GuardedRoute {
+  const { verb, ...described } = spec
+  let loading: Promise<V> | undefined
+  const load = (): Promise<V> => {
+    loading ??= verb?.() ?? Promise.resolve(undefined as V)
+    return loading
+  }
+  const route = {
+    ...described,
+    load,
+    handle: async (door: Door, asked: Asked<Out<P>, Out<Q>, BodyOut<B>>) => spec.handle(door, asked, await load()),
+  }
+  return route as unknown as GuardedRoute
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import { limits } from '../domain/media.ts'
 import { type ProcessRole, processRoles } from '../domain/process-role.ts'
 import { JobCounts } from '../guards/job-counts.ts'
@@ -9,10 +10,11 @@ import { answerClientError } from './client-error.ts'
 import { Cursors } from './cursors.ts'
 import type { Door, DoorTimeouts } from './door.ts'
 import { InFlight } from './in-flight.ts'
-import { type MetricsListener, openMetrics } from './metrics.ts'
+import type { MetricsListener } from './metrics.ts'
 import { createServer } from './node-http.ts'
 import { RequestCounts } from './request-counts.ts'
 import { routes } from './routes.ts'
+import { isServed } from './served-by.ts'
 import { UploadMemory } from './upload-memory.ts'
 
 export interface DoorOptions {
@@ -43,6 +45,11 @@ export interface OpenDoor {
   readonly metricsUrl?: string
   /** Shown in the metrics: whoever runs the jobs counts here. */
   readonly jobs: JobCounts
+  /**
+   * Loads the verbs of every route that this process serves; a request that comes earlier loads its own.
+   * @throws what a file of the vault cannot be loaded for
+   */
+  load(): Promise<void>
   /** Resolves when nothing listens and nothing is under way any more; within `stopMs` and a little. */
   stop(): Promise<void>
 }
@@ -75,17 +82,34 @@ export async function openDoor(vault: Vault, options: DoorOptions): Promise<Open
   const server = makeServer(door, options.maxConnections)
   await listen(server, options.port, options.host)
   const { port } = server.address() as AddressInfo
-  const metrics =
-    options.metricsPort === undefined
-      ? undefined
-      : await openMetrics(door, () => connectionsOf(server), options.metricsHost ?? '127.0.0.1', options.metricsPort)
+  const metrics = await listenForScrapes(door, server, options)
   return {
     url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
     port,
     ...(metrics ? { metricsUrl: metrics.url } : {}),
     jobs: door.jobs,
+    load: () => loadServed(door.roles),
     stop: () => stop(door, server, metrics),
   }
+}
+
+/** One after another, since loading keeps this thread busy: what comes in meanwhile has its turn in between. */
+async function loadServed(roles: readonly ProcessRole[]): Promise<void> {
+  for (const route of routes) {
+    if (!('action' in route) || !isServed(route, roles)) continue
+    await route.load()
+    await setImmediate()
+  }
+}
+
+async function listenForScrapes(
+  door: Door,
+  server: Server,
+  options: DoorOptions,
+): Promise<MetricsListener | undefined> {
+  if (options.metricsPort === undefined) return undefined
+  const { openMetrics } = await import('./metrics.ts')
+  return await openMetrics(door, () => connectionsOf(server), options.metricsHost ?? '127.0.0.1', options.metricsPort)
 }
 
 function makeServer(door: Door, maxConnections: number): Server {

@@ -1,10 +1,7 @@
 import { z } from 'zod'
-import { describeSubject } from '../access/describe-subject.ts'
-import { readSubjectFile } from '../access/read-subject-file.ts'
 import { parseDocumentId } from '../domain/ids.ts'
 import type { SubjectEvent } from '../domain/subject.ts'
-import { recordEvent } from '../intake/record-event.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { holdView, recordedEvent, subjectView } from './retention-schemas.ts'
 import { guarded } from './route.ts'
 import { documentView, paging, subjectEvent, subjectReference } from './schemas.ts'
@@ -22,7 +19,8 @@ export const describeSubjectRoute = guarded({
   params,
   answers: { 200: { description: 'The subject.', schema: subjectView } },
   refusals: ['subject.unknown'],
-  handle: async ({ vault }, { caller, params: { subject } }) => {
+  verb: async () => (await import('../access/describe-subject.ts')).describeSubject,
+  handle: async ({ vault }, { caller, params: { subject } }, describeSubject) => {
     return { kind: 'json', body: await describeSubject(vault, caller, { reference: subject }) }
   },
 })
@@ -54,7 +52,8 @@ export const recordEventRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, params: { subject }, body, idempotency }) => {
+  verb: async () => (await import('../intake/record-event.ts')).recordEvent,
+  handle: async ({ vault }, { caller, params: { subject }, body, idempotency }, recordEvent) => {
     const event = eventOf(body)
     return { kind: 'answered', answered: await recordEvent(vault, caller, { reference: subject, event, idempotency }) }
   },
@@ -87,16 +86,12 @@ export const readSubjectFileRoute = guarded({
   query: z.strictObject(paging),
   answers: { 200: { description: 'The file; its papers come in pages.', schema: subjectFile } },
   refusals: ['subject.unknown', 'cursor.invalid'],
-  handle: async (door, asked) => {
+  verb: async () => (await import('../access/read-subject-file.ts')).readSubjectFile,
+  handle: (door, asked, readSubjectFile) => {
     const { subject } = asked.params
-    const page = await pagingOf(door, ofFile, asked, { subject })
-    const after = page.position === undefined ? undefined : parseDocumentId(page.position)
-    const { next, ...file } = await readSubjectFile(door.vault, asked.caller, {
-      name: subject,
-      limit: asked.query.limit,
-      ...(after === undefined ? {} : { after }),
-    })
-    return { kind: 'json', body: { ...file, ...(await page.next(next)) } }
+    return answerPage(door, asked, { route: ofFile, filter: { subject }, parse: parseDocumentId }, page =>
+      readSubjectFile(door.vault, asked.caller, { name: subject, ...page }),
+    )
   },
 })
 

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
-import { readTrail } from '../trail/search.ts'
 import { pagingOf } from './lists.ts'
 import { guarded } from './route.ts'
 import { documentId, instant, pageOf, paging, person, subjectId, trailItem } from './schemas.ts'
@@ -31,7 +30,8 @@ export const readTrailRoute = guarded({
   }),
   answers: { 200: { description: 'Entries that match.', schema: pageOf(trailItem, 'TrailPage') } },
   refusals: ['cursor.invalid', 'trail.range', 'case.missing', 'case.not-same'],
-  handle: async (door, asked) => {
+  verb: async () => (await import('../trail/search.ts')).readTrail,
+  handle: async (door, asked, readTrail) => {
     const { limit, cursor: _, from, to, ...named } = asked.query
     const filter = {
       ...named,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import test from 'node:test'
 import { Validator } from '@seriousme/openapi-schema-validator'
-import { describe } from '../../src/http/openapi.ts'
+import { describe } from '../../src/http/openapi-document.ts'
 import { problems } from '../../src/http/problems.ts'
 import { routes } from '../../src/http/routes.ts'
 

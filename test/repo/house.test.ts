@@ -4,14 +4,7 @@ import { test } from 'node:test'
 import { errorCodes } from '../../src/domain/errors.ts'
 import * as boundaries from './rules/boundaries.ts'
 import { circlesOf } from './rules/circles.ts'
-import {
-  adaptersAreStrangers,
-  importsOf,
-  importsPointDown,
-  mayImport,
-  outsideKnown,
-  portsImportTypes,
-} from './rules/imports.ts'
+import * as imports from './rules/imports.ts'
 import * as shape from './rules/shape.ts'
 import { type Rule, type Source, sourcesOf, top } from './rules/source.ts'
 
@@ -38,7 +31,7 @@ const rules: readonly {
 }[] = [
   {
     says: 'imports point down only',
-    rule: importsPointDown,
+    rule: imports.importsPointDown,
     over: src,
     broken: [
       planted('domain/a', "import type { Vault } from '../guards/vault.ts'"),
@@ -60,7 +53,7 @@ const rules: readonly {
   },
   {
     says: "Node's modules and packages are known only where they may be",
-    rule: outsideKnown,
+    rule: imports.outsideKnown,
     over: src,
     broken: [
       planted('domain/a', "import { randomUUID } from 'node:crypto'"),
@@ -76,9 +69,18 @@ const rules: readonly {
   },
   {
     says: 'a port imports only types',
-    rule: portsImportTypes,
+    rule: imports.portsImportTypes,
     over: src.filter(({ path }) => path.startsWith('src/ports/')),
     broken: [planted('ports/a', "import { VaultError } from '../domain/errors.ts'")],
+  },
+  {
+    says: 'no start of the door waits for a verb',
+    rule: imports.verbsAreLoadedLate,
+    over: src,
+    broken: [
+      planted('http/a', "import { deposit } from '../intake/deposit.ts'"),
+      planted('http/a', "import { type TrailPage, readTrail } from '../trail/search.ts'"),
+    ],
   },
   {
     says: 'only config.ts reads the environment',
@@ -212,14 +214,14 @@ test('no files import each other in a circle, by types neither', () => {
 })
 
 test('the house: adapters never import each other', () => {
-  assert.deepEqual(adaptersAreStrangers(src.filter(({ path }) => path.startsWith('src/adapters/'))), [])
+  assert.deepEqual(imports.adaptersAreStrangers(src.filter(({ path }) => path.startsWith('src/adapters/'))), [])
 })
 
 test('the rule on adapters finds an import across technologies, and of an adapter of the same technology', () => {
   const port = "import type { Blobs } from '../ports/blobs.ts'\n"
   const ledger = planted('adapters/sqlite-ledger', `${port}export class SqliteLedger implements Blobs {}`)
   const thread = planted('adapters/sqlite-thread', 'export class SqliteThread {}')
-  const of = (path: string, text: string) => adaptersAreStrangers([ledger, thread, planted(path, text)])
+  const of = (path: string, text: string) => imports.adaptersAreStrangers([ledger, thread, planted(path, text)])
   assert.equal(of('adapters/file-blobs', "import { SqliteThread } from './sqlite-thread.ts'").length, 1)
   assert.equal(of('adapters/sqlite-budgets', "import type { SqliteLedger } from './sqlite-ledger.ts'").length, 1)
   assert.deepEqual(of('adapters/sqlite-budgets', "import { SqliteThread } from './sqlite-thread.ts'"), [])
@@ -241,7 +243,8 @@ test('the reader of imports sees every way to write one, and none in a comment',
     ].join('\n'),
   )
   assert.deepEqual(
-    importsOf(source)
+    imports
+      .importsOf(source)
       .map(({ to }) => to)
       .sort(),
     ['../domain/a.ts', './child.ts', './late.ts', './later.ts', './side-effect.ts', './x.ts', 'express'],
@@ -253,7 +256,7 @@ const rooms = readdirSync(`${top}src`, { withFileTypes: true }).filter(entry => 
 test('the house: every room is in the table of directions and explains itself in at most 30 lines', () => {
   const names = rooms.map(({ name }) => name)
   assert.deepEqual(
-    names.filter(name => mayImport[name] === undefined),
+    names.filter(name => imports.mayImport[name] === undefined),
     [],
   )
   assert.deepEqual(shape.roomsExplainThemselves(names, sourcesOf('src/*/README.md')), [])

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -17,15 +17,25 @@ const witness = `data:text/javascript,${encodeURIComponent(`
   const loaded = new Set()
   registerHooks({ load: (url, context, next) => (loaded.add(url), next(url, context)) })
   const { cache } = createRequire('file:///')
+  const { write } = process.stdout
+  process.stdout.write = (text, ...rest) => {
+    if (String(text).startsWith('listening on ')) loaded.add('@listening')
+    return write.call(process.stdout, text, ...rest)
+  }
   process.on('exit', () => process.stderr.write('\\n@loaded ' + JSON.stringify([...loaded, ...Object.keys(cache), ...process.moduleLoadList]) + '\\n'))
 `)}`
 
-/** Starts the embedded vault, lets it listen, asks it something, stops it. @returns what it loaded */
+const environmentIn = (folder: string): NodeJS.ProcessEnv => {
+  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
+  return { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(folder, 'data') }
+}
+
+/** Starts the embedded vault, lets it listen, asks it something, stops it. @returns what it loaded, in that order */
 async function loadedByStart(): Promise<readonly string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'vault-start-'))
-  const others = Object.entries(process.env).filter(([name]) => !name.startsWith('VAULT_'))
-  const environment = { ...Object.fromEntries(others), VAULT_PORT: '0', VAULT_DATA_DIR: join(folder, 'data') }
-  const child = spawn(process.execPath, ['--import', witness, `${top}src/main.js`, 'serve'], { env: environment })
+  const child = spawn(process.execPath, ['--import', witness, `${top}src/main.js`, 'serve'], {
+    env: environmentIn(folder),
+  })
   try {
     let errors = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -66,4 +76,45 @@ test('the start does not load the HTTP client of Node, which an import of node:h
     loaded.filter(name => name.includes('undici')),
     [],
   )
+})
+
+test('the vault listens before it loads the verbs of its routes, and has them all soon after', async () => {
+  const loaded = await loadedByStart()
+  const at = loaded.indexOf('@listening')
+  assert.ok(at > 0)
+  const ofRoutes =
+    /\/src\/(?:intake|retention|trail|access\/(?:open|describe|list-documents|list-callers|read-subject|revoke))/
+  assert.deepEqual(
+    loaded.slice(0, at).filter(name => ofRoutes.test(name)),
+    [],
+  )
+  for (const verb of ['intake/deposit', 'access/open-document', 'retention/read-certificate', 'trail/search']) {
+    assert.ok(
+      loaded.some(name => name.endsWith(`/src/${verb}.ts`)),
+      verb,
+    )
+  }
+})
+
+test('a vault one of whose verbs cannot be loaded ends by itself, as a defect', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vault-start-'))
+  try {
+    const copy = join(folder, 'project')
+    for (const part of ['src', 'infra/tenants', 'package.json']) {
+      cpSync(`${top}${part}`, join(copy, part), { recursive: true })
+    }
+    symlinkSync(`${top}node_modules`, join(copy, 'node_modules'))
+    writeFileSync(join(copy, 'src/access/list-callers.ts'), 'export const listCallers = half a file')
+    const child = spawn(process.execPath, [join(copy, 'src/main.js'), 'serve'], { env: environmentIn(folder) })
+    let errors = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      errors += text
+    })
+    const [code] = await once(child, 'close', { signal: AbortSignal.timeout(30_000) })
+    assert.equal(code, 70)
+    assert.match(errors, /"unexpected error"/)
+    assert.doesNotMatch(errors, /half a file/)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
-import { describe } from '../../src/http/openapi.ts'
+import { describe } from '../../src/http/openapi-document.ts'
 import { routes } from '../../src/http/routes.ts'
 
 interface Document {

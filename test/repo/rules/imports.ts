@@ -5,6 +5,8 @@ import { at, type Rule, roomOf, type Source, withoutComments } from './source.ts
 export interface Import {
   readonly to: string
   readonly typeOnly: boolean
+  /** Loaded only when the program comes by. */
+  readonly late: boolean
   readonly index: number
 }
 
@@ -17,11 +19,13 @@ export function importsOf(source: Source): readonly Import[] {
   const statements = [...text.matchAll(statement)].map(found => ({
     to: found[2] ?? '',
     typeOnly: found[1] !== undefined,
+    late: false,
     index: found.index,
   }))
   const calls = [...text.matchAll(call), ...text.matchAll(byUrl)].map(found => ({
     to: found[1] ?? '(a computed name)',
     typeOnly: false,
+    late: true,
     index: found.index,
   }))
   return [...statements, ...calls]
@@ -118,6 +122,22 @@ export const outsideKnown: Rule = source => {
       ? []
       : [at(source, index, `${room} may not use the package ${name}`)]
   })
+}
+
+/** Files of the door that are themselves loaded only once somebody asks for them, and those that still wait for theirs. */
+const loadedLate = ['src/http/metrics.ts', 'src/http/purge-metrics.ts']
+const stillWaiting = ['approvals', 'denied-tokens', 'keys', 'reviews'].map(name => `src/http/${name}.ts`)
+
+/** The start waits for no verb: `guarded` loads it by `import()`. Types cost nothing. */
+export const verbsAreLoadedLate: Rule = source =>
+  roomOf(source.path) !== 'http' || [...loadedLate, ...stillWaiting].includes(source.path)
+    ? []
+    : importsOf(source)
+        .filter(({ to, typeOnly, late }) => !typeOnly && !late && isVerb(posix.join(posix.dirname(source.path), to)))
+        .map(({ to, index }) => at(source, index, `waits for a verb at the start (${to})`))
+
+function isVerb(path: string): boolean {
+  return capabilities.some(room => path.startsWith(`src/${room}/`))
 }
 
 /** Ports are promises: they import types and hold no code that runs, but for an error or a constant of their own. */
