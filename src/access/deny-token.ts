@@ -2,6 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import { type DenialView, type DeniedToken, denialIdOf, tokenLimits, viewDenial } from '../domain/denied-token.ts'
 import { VaultError } from '../domain/errors.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
+import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 
@@ -18,23 +19,20 @@ export interface TokenToDeny {
  * Takes one token, or every token of a subject that there is, out of force at the caller's tenant, from the next request on.
  * Denying again changes nothing but the time up to which tokens are denied.
  *
- * @param input.second the second person who stands beside the caller
+ * @param input.second, input.approval the second person, beside the caller or by their vote
  * @throws {VaultError} field.invalid - no issuer of this tenant; a slip must not look like a denial
  * @throws {VaultError} role.second-person - nobody stands beside the caller, or nobody who may
  * @throws {VaultError} ledger.conflict - somebody else denied the same at the same time
  */
-export async function denyToken(
-  vault: Vault,
-  caller: Caller,
-  input: TokenToDeny & { readonly second?: Caller },
-): Promise<DenialView> {
+export async function denyToken(vault: Vault, caller: Caller, input: TokenToDeny & Beside): Promise<DenialView> {
   const tenant = tenantOf(vault, caller)
   const { issuer, subject, tokenId } = input
   const what = { issuer, login: subject, token: tokenId ?? '*' }
   const { grant } = await admit(vault, caller, {
     action: 'caller.manage',
     resource: { known: true },
-    ...(input.second ? { second: input.second } : {}),
+    ...besideIn(input),
+    target: `token/${denialIdOf(issuer, subject, tokenId)}`,
     detail: { deny: true, ...what },
     refuse: async () => {
       const allowed = await vault.identity.issuersOf(tenant.id)

@@ -6,6 +6,7 @@ import type { DocumentId, TenantId } from '../domain/ids.ts'
 import { documentContext } from '../domain/key-context.ts'
 import { isVisible } from '../domain/view.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
+import { type Beside, besideIn } from '../guards/beside.ts'
 import { type ExportedMessage, exportMessage } from '../guards/export-message.ts'
 import { faultOf, type Recipient } from '../guards/message-header.ts'
 import { tenantOf } from '../guards/tenancy.ts'
@@ -13,11 +14,9 @@ import type { Placed, Vault } from '../guards/vault.ts'
 import { type Ciphertext, fetchCiphertext } from './ciphertext.ts'
 import { refuseOverBudget, spendRead } from './read-budget.ts'
 
-export interface ExportInput {
+export interface ExportInput extends Beside {
   readonly id: DocumentId
   readonly reason: Reason
-  /** The second person who stands beside the caller. */
-  readonly second?: Caller
   /** Whose wrapping key alone opens the message. */
   readonly recipient: Recipient
   readonly signal: AbortSignal
@@ -39,6 +38,7 @@ export interface Exported {
  * Gives a document out as a standard message that its recipient's wrapping key opens. The stored body is taken as it is; the
  * recipient's key names are in the entry, the key is nowhere.
  *
+ * @param input.second, input.approval the second person, beside the caller or by their vote
  * @throws {VaultError} document.unknown, role.*, purpose.*, case.missing, budget.reads, document.purged, field.invalid -
  *   refused, on record
  * @throws {VaultError} keys.*, blobs.*, seal.broken - it cannot be opened; not one byte was given
@@ -56,7 +56,8 @@ export async function exportDocument(vault: Vault, caller: Caller, input: Export
     resource: { known: document !== undefined, unknownCode: 'document.unknown' },
     reason: input.reason,
     document: input.id,
-    ...(input.second ? { second: input.second } : {}),
+    ...besideIn(input),
+    target: `export/${input.id} ${namespace} ${keyName}`,
     ...(document ? { subject: document.subject } : {}),
     // Names that are not of their form might be anything, so they stay out of the trail.
     ...(fault ? {} : { detail: { namespace, keyName } }),

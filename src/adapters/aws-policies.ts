@@ -84,15 +84,18 @@ export function awsPolicies(facts: PolicyFacts): Readonly<Record<PolicyRole, Iam
     ),
     rotate: policy(
       describe,
-      ...door,
       allow('ReadKeyPolicy', ['kms:GetKeyPolicy'], active),
       allow('MakeKey', ['kms:CreateKey', 'kms:TagResource'], ['*'], tagged('RequestTag')),
       allow('MoveAliases', ['kms:CreateAlias', 'kms:UpdateAlias'], [...aliasesOf(facts), ...all]),
       allow('AliasNewKey', ['kms:CreateAlias', 'kms:UpdateAlias'], [anyKeyBeside(active)], tagged('ResourceTag')),
+      s3.listAnchor,
+      s3.readAnchor,
     ),
     retire: policy(
       describe,
       ...(former.length === 0 ? [] : [allow('EndKeys', ['kms:DisableKey', 'kms:ScheduleKeyDeletion'], former)]),
+      s3.listAnchor,
+      s3.readAnchor,
     ),
   }
 }

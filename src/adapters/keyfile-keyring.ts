@@ -50,7 +50,7 @@ interface Generation extends Keyfile {
  * that another process moved on (keyfile-generations.ts) is followed.
  */
 export class KeyfileKeyring implements Keyring {
-  readonly endsEpochs = true
+  readonly ownsEpochs = true
   readonly #path: string
   readonly #passphraseFile: string | undefined
   #now: Generation

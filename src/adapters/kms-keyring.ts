@@ -44,7 +44,7 @@ const probe: KeyContext = { fmt: '1', purpose: 'document' }
  * and ended by an operator's process, whose rights those are.
  */
 export class KmsKeyring implements Keyring, AsyncDisposable {
-  readonly endsEpochs = false
+  readonly ownsEpochs = false
   readonly #client: KMSClient
   readonly #keys: KmsKeys
   readonly #door: KeyObject | undefined

@@ -3,7 +3,6 @@ import { addCaller } from '../access/add-caller.ts'
 import { denyToken } from '../access/deny-token.ts'
 import { listCallers } from '../access/list-callers.ts'
 import { revokeCaller } from '../access/revoke-caller.ts'
-import { readConfig } from '../config.ts'
 import type { Caller } from '../domain/caller.ts'
 import { tokenPatterns } from '../domain/denied-token.ts'
 import { parsePersonId } from '../domain/ids.ts'
@@ -11,15 +10,8 @@ import { limits } from '../domain/media.ts'
 import { type Role, roles } from '../domain/role.ts'
 import type { CallerView } from '../domain/view.ts'
 import type { Vault } from '../guards/vault.ts'
-import { type Command, type ExitCode, exit, print, UsageError } from './command.ts'
-import { readSecretLine } from './private-file.ts'
-import { askRunning, callerOf, type HttpRequest, printAnswer, reachVault } from './reach.ts'
-
-const keys = [
-  '  --key-file <file>         the API key you act as, one line, mode 0600',
-  '  --second-key-file <file>  the API key of the second person, who stands beside you',
-]
-const credentialOptions = { 'key-file': { type: 'string' }, 'second-key-file': { type: 'string' } } as const
+import { type AskAs, actAs, keyHelp, personsHelp, personsOptions, type RunningAnswer } from './act-as.ts'
+import { type Command, UsageError } from './command.ts'
 
 export const callerAdd: Command = {
   summary: 'make an API key; needs a second person',
@@ -30,11 +22,11 @@ export const callerAdd: Command = {
     '  --person <id>             who the key is for, opaque: letters, digits and . _ : -; not `event` nor `vault-…`',
     '  --kind person|service',
     `  --role <role>             ${roles.filter(role => role !== 'system').join(' ')}`,
-    ...keys,
+    ...personsHelp,
   ].join('\n'),
   async run(args) {
     const options = {
-      ...credentialOptions,
+      ...personsOptions,
       person: { type: 'string' },
       kind: { type: 'string' },
       role: { type: 'string', multiple: true },
@@ -46,9 +38,9 @@ export const callerAdd: Command = {
     const kind = values.kind
     if (kind !== 'person' && kind !== 'service') throw new UsageError('--kind must be person or service.')
     const wanted = rolesFrom(values.role ?? [])
-    return act(values, {
-      here: (vault, caller, second) => addCaller(vault, caller, { person, kind, roles: wanted, ...second }),
-      there: { method: 'POST', path: '/v1/callers', body: { person, kind, roles: wanted } },
+    return actAs(values, {
+      here: (vault, caller, beside) => addCaller(vault, caller, { person, kind, roles: wanted, ...beside }),
+      there: ask => ask({ method: 'POST', path: '/v1/callers', body: { person, kind, roles: wanted } }),
     })
   },
 }
@@ -59,11 +51,11 @@ export const callerList: Command = {
     'Usage: caller list --key-file <file>',
     '',
     'Prints every API key of your own platform as JSON.',
-    ...keys.slice(0, 1),
+    keyHelp,
   ].join('\n'),
   async run(args) {
     const { values } = parseArgs({ args: [...args], options: { 'key-file': { type: 'string' } }, strict: true })
-    return act(values, { here: listAll, there: 'list' })
+    return actAs(values, { here: listAll, there: listThere })
   },
 }
 
@@ -73,16 +65,16 @@ export const callerRevoke: Command = {
     'Usage: caller revoke --key-id <id> --key-file <file> --second-key-file <file>',
     '',
     'Ends one API key of your own platform. The id is the middle of kv_<id>_<secret>; `caller list` shows it.',
-    ...keys,
+    ...personsHelp,
   ].join('\n'),
   async run(args) {
-    const options = { ...credentialOptions, 'key-id': { type: 'string' } } as const
+    const options = { ...personsOptions, 'key-id': { type: 'string' } } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
     const keyId = values['key-id'] ?? ''
     if (!/^[a-z0-9]{16}$/.test(keyId)) throw new UsageError('--key-id must be 16 letters and digits.')
-    return act(values, {
-      here: (vault, caller, second) => revokeCaller(vault, caller, { keyId, ...second }),
-      there: { method: 'POST', path: `/v1/callers/${keyId}/revoke` },
+    return actAs(values, {
+      here: (vault, caller, beside) => revokeCaller(vault, caller, { keyId, ...beside }),
+      there: ask => ask({ method: 'POST', path: `/v1/callers/${keyId}/revoke` }),
     })
   },
 }
@@ -97,11 +89,11 @@ export const callerDenyToken: Command = {
     '  --issuer <iss>            the issuer, as VAULT_OIDC_FILE and the token say it',
     '  --subject <sub>           whose token it is; what follows `oidc:<name>:` in the trail',
     '  --token-id <jti>          which one',
-    ...keys,
+    ...personsHelp,
   ].join('\n'),
   async run(args) {
     const options = {
-      ...credentialOptions,
+      ...personsOptions,
       issuer: { type: 'string' },
       subject: { type: 'string' },
       'token-id': { type: 'string' },
@@ -113,39 +105,11 @@ export const callerDenyToken: Command = {
     if (tokenId !== undefined && !tokenPatterns.tokenId.test(tokenId))
       throw new UsageError('--token-id must be a jti claim.')
     const body = { issuer, subject, ...(tokenId === undefined ? {} : { tokenId }) }
-    return act(values, {
-      here: (vault, caller, second) => denyToken(vault, caller, { ...body, ...second }),
-      there: { method: 'POST', path: '/v1/denied-tokens', body },
+    return actAs(values, {
+      here: (vault, caller, beside) => denyToken(vault, caller, { ...body, ...beside }),
+      there: ask => ask({ method: 'POST', path: '/v1/denied-tokens', body }),
     })
   },
-}
-
-interface Deed {
-  /** While no vault runs. */
-  readonly here: (vault: Vault, caller: Caller, second: { readonly second?: Caller }) => Promise<unknown>
-  /** Through the running vault. */
-  readonly there: Omit<HttpRequest, 'key' | 'secondKey'> | 'list'
-}
-
-async function act(
-  files: { readonly 'key-file'?: string; readonly 'second-key-file'?: string },
-  { here, there }: Deed,
-): Promise<ExitCode> {
-  const keyFile = files['key-file']
-  if (keyFile === undefined) throw new UsageError('--key-file names the API key you act as.')
-  const key = await readSecretLine(keyFile)
-  const secondFile = files['second-key-file']
-  const secondKey = secondFile === undefined ? undefined : await readSecretLine(secondFile)
-  const reached = await reachVault(readConfig(), ['access'])
-  if ('runningAt' in reached) {
-    if (there === 'list') return listThere(reached.runningAt, key)
-    return printAnswer(await askRunning(reached.runningAt, { ...there, key, secondKey }))
-  }
-  await using open = reached
-  const caller = await callerOf(open.vault, key)
-  const second = secondKey === undefined ? {} : { second: await callerOf(open.vault, secondKey) }
-  print(JSON.stringify(await here(open.vault, caller, second), undefined, 2))
-  return exit.ok
 }
 
 async function listAll(vault: Vault, caller: Caller): Promise<{ readonly items: readonly CallerView[] }> {
@@ -161,15 +125,15 @@ async function listAll(vault: Vault, caller: Caller): Promise<{ readonly items: 
   }
 }
 
-async function listThere(url: string, key: string): Promise<ExitCode> {
+async function listThere(ask: AskAs): Promise<RunningAnswer> {
   const items: unknown[] = []
   for (let cursor = ''; ; ) {
     const path = `/v1/callers?limit=${limits.page.maxItems}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
-    const answer = await askRunning(url, { method: 'GET', path, key })
-    if (answer.status !== 200) return printAnswer(answer)
+    const answer = await ask({ method: 'GET', path })
+    if (answer.status !== 200) return answer
     const page = answer.json as { readonly items: readonly unknown[]; readonly next?: string }
     items.push(...page.items)
-    if (page.next === undefined) return printAnswer({ status: 200, json: { items } })
+    if (page.next === undefined) return { status: 200, json: { items } }
     cursor = page.next
   }
 }

@@ -4,6 +4,7 @@ import { type Exported, exportDocument as exportVerb } from '../access/export-do
 import { readConfig } from '../config.ts'
 import { parseCaseReference, parseDocumentId } from '../domain/ids.ts'
 import type { Recipient } from '../guards/message-header.ts'
+import { approvalOf, personsHelp, personsOptions } from './act-as.ts'
 import { type Command, exit, print, UsageError } from './command.ts'
 import { readSecretLine, removeIfThere } from './private-file.ts'
 import { callerOf, openHere } from './reach.ts'
@@ -16,8 +17,7 @@ const options = {
   'recipient-namespace': { type: 'string' },
   'recipient-key-name': { type: 'string' },
   out: { type: 'string' },
-  'key-file': { type: 'string' },
-  'second-key-file': { type: 'string' },
+  ...personsOptions,
 } as const
 
 export const exportDocument: Command = {
@@ -33,8 +33,8 @@ export const exportDocument: Command = {
     '  --recipient-key-file <file> the recipient’s AES-256 key: one line of 64 hex digits, mode 0600',
     '  --recipient-namespace, --recipient-key-name <name>  the names the recipient’s keyring gives that key',
     '  --out <file>                a new file (0600); one that is there is never overwritten',
-    '  --key-file <file>           the API key you act as, one line, mode 0600',
-    '  --second-key-file <file>    the API key of the second person, who stands beside you',
+    ...personsHelp,
+    '                            for export/<document id> <recipient-namespace> <recipient-key-name>, within an hour of the vote',
   ].join('\n'),
   async run(args) {
     const { values } = parseArgs({ args: [...args], options, strict: true })
@@ -48,16 +48,19 @@ export const exportDocument: Command = {
     if (!id) throw new UsageError('--document must be the id of a document.')
     if (!reference) throw new UsageError('--case must be 1 to 64 letters, digits and . _ : / -')
     const recipient = await recipientFrom(given)
-    const [key, secondKey] = [await readSecretLine(given('key-file')), await readSecretLine(given('second-key-file'))]
+    const approval = approvalOf(values)
+    const key = await readSecretLine(given('key-file'))
+    const secondKey = approval ? undefined : await readSecretLine(given('second-key-file'))
     const path = given('out')
     await using opened = await openHere(readConfig(), '`export-document`', ['access'])
     const { vault } = opened
-    const [caller, second] = [await callerOf(vault, key), await callerOf(vault, secondKey)]
+    const caller = await callerOf(vault, key)
+    const beside = secondKey === undefined ? approval?.beside : { second: await callerOf(vault, secondKey) }
     await using out = await newFile(path)
     try {
       const reason = { purpose: given('purpose'), case: reference }
       const signal = new AbortController().signal
-      const exported = await exportVerb(vault, caller, { id, reason, second, recipient, signal })
+      const exported = await exportVerb(vault, caller, { id, reason, ...beside, recipient, signal })
       const bytes = await writeOut(exported, out)
       print(JSON.stringify({ out: path, bytes, trail: { log: exported.receipt.log, index: exported.receipt.index } }))
       return exit.ok

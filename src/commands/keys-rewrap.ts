@@ -16,7 +16,7 @@ export const keysRewrap: Command = {
     'is. Papers stay as they are. It begins nothing: only `keys rotate` does. It may be stopped at any point (Ctrl+C, a power',
     'cut) and run again; the running vault goes on by itself too, and only one of them works at a time. Then it takes the steps',
     'that are due: ten minutes after the last key the proof that none is left. It acts as the vault itself and needs no API key.',
-    'Stop an embedded vault first. On KMS it needs ReEncrypt alone.',
+    'A running embedded vault needs none of it: `keys status` and GET /v1/keys tell how far it is. On KMS it needs ReEncrypt alone.',
     '  --retire  also disable a key that nothing needs any more, and a day later order its end; on KMS this needs the operator’s',
     '            rights, see `keys init --policies-only`, role retire',
     '',
@@ -27,10 +27,14 @@ export const keysRewrap: Command = {
     const config = readConfig()
     const stopping = new AbortController()
     void stopSignal().then(() => stopping.abort())
-    await using open = await openHere(config, '`keys rewrap`', ['keys'])
+    await using open = await openHere(
+      config,
+      '`keys rewrap`, or let it go on by itself (`keys status` tells how far it is)',
+      ['keys'],
+    )
     const { vault } = open
     const progress = new Progress()
-    const retire = values.retire ?? vault.keyring.endsEpochs
+    const retire = values.retire ?? vault.keyring.ownsEpochs
     const count = await underLease(
       vault,
       signal => continueEpochs(vault, { signal, retire, onProgress: one => progress.show(one) }),

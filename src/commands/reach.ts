@@ -59,6 +59,7 @@ export interface HttpRequest {
   readonly path: string
   readonly key: string
   readonly secondKey?: string | undefined
+  readonly approval?: string | undefined
   /** Of requests that create something. */
   readonly idempotencyKey?: string
   readonly body?: unknown
@@ -67,11 +68,12 @@ export interface HttpRequest {
 /** Asks the running vault. @returns status and JSON of its answer */
 export async function askRunning(
   url: string,
-  { method, path, key, secondKey, idempotencyKey, body }: HttpRequest,
+  { method, path, key, secondKey, approval, idempotencyKey, body }: HttpRequest,
 ): Promise<{ readonly status: number; readonly json: unknown }> {
   const headers = {
     Authorization: `Bearer ${key}`,
     ...(secondKey === undefined ? {} : { 'Vault-Second-Authorization': `Bearer ${secondKey}` }),
+    ...(approval === undefined ? {} : { 'Vault-Approval': approval }),
     ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
     ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
   }

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'purge approve': async () => (await import('./purge.ts')).purgeApprove,
   'purge execute': async () => (await import('./purge.ts')).purgeExecute,
   'purge status': async () => (await import('./purge.ts')).purgeStatus,
+  'purge confirm-clock': async () => (await import('./purge-clock.ts')).purgeConfirmClock,
   backup: async () => (await import('./backup.ts')).backup,
   'restore-check': async () => (await import('./restore-check.ts')).restoreCheck,
   'trail verify': async () => (await import('./trail-verify.ts')).trailVerify,

@@ -1,4 +1,4 @@
-import type { TenantId } from './ids.ts'
+import type { PersonId, TenantId } from './ids.ts'
 
 /**
  * Where an epoch stands in its life, which only moves on. `active` wraps new data keys · `former` opens what it wrapped while
@@ -6,6 +6,10 @@ import type { TenantId } from './ids.ts'
  */
 export const epochStates = ['active', 'former', 'disabled', 'ended'] as const
 export type EpochState = (typeof epochStates)[number]
+
+/** What names an epoch: a key of a key file, or the exact ARN of a KMS key. */
+export const epochPattern =
+  /^(?:docs\/[1-9][0-9]{0,8}|arn:[a-z0-9-]{1,16}:kms:[a-z0-9-]{1,32}:[0-9]{12}:key\/[A-Za-z0-9-]{1,64})$/
 
 /** One tenant's account of one wrapping key; a key that several tenants share has a row for each. */
 export interface Epoch {
@@ -15,6 +19,8 @@ export interface Epoch {
   readonly state: EpochState
   /** When the vault first saw it wrap new keys. */
   readonly activeAtMs: number
+  /** That two persons want another in its place; only of an active one. */
+  readonly asked?: AskedRotation
   /** When new keys under it began to be refused. */
   readonly formerAtMs?: number
   /** When its last row was wrapped anew, or was first looked for and there was none. */
@@ -31,6 +37,23 @@ export interface Epoch {
   readonly version: number
 }
 
+/** A decision of two persons to begin a new epoch in the place of one. */
+export interface AskedRotation {
+  readonly by: PersonId
+  readonly second: PersonId
+  readonly atMs: number
+  /** Where the entry stands that granted it. */
+  readonly trail: { readonly log: string; readonly index: number }
+}
+
+/** How long such a decision waits to be carried out: who comes later asks two persons again. */
+export const rotationStandsMs = 24 * 3_600_000
+
+/** Whether two persons want another in its place, and not too long ago. */
+export function isAsked({ state, asked }: Epoch, nowMs: number): boolean {
+  return state === 'active' && asked !== undefined && nowMs < asked.atMs + rotationStandsMs
+}
+
 /** The first proof that no row names an epoch comes this long after its last row went: every upload has ended by then. */
 export const firstProofAfterMs = 10 * 60_000
 /** The second comes after the key was disabled for this long: whoever still needed it has been heard of by then. */
@@ -38,7 +61,7 @@ export const secondProofAfterMs = 24 * 3_600_000
 
 /** The next thing to be done about an epoch, or `wait` until a time, or nothing. */
 export type EpochStep =
-  | { readonly step: 'rewrap' | 'prove' | 'disable' | 'end' }
+  | { readonly step: 'replace' | 'rewrap' | 'prove' | 'disable' | 'end' }
   | { readonly step: 'wait'; readonly untilMs: number }
   | { readonly step: 'none' }
 
@@ -49,6 +72,7 @@ export type EpochStep =
 export function nextStep(epoch: Epoch, nowMs: number): EpochStep {
   switch (epoch.state) {
     case 'active':
+      return { step: isAsked(epoch, nowMs) ? 'replace' : 'none' }
     case 'ended':
       return { step: 'none' }
     case 'former':

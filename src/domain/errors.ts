@@ -67,6 +67,8 @@ export const errorCodes = [
   'review.unknown',
   'review.taken',
   'review.final',
+  'review.open',
+  'review.same',
   'review.not-yours',
   'review.too-many',
   'review.reason',

@@ -102,13 +102,22 @@ export interface ReviewView {
   readonly state: 'pending' | 'approved' | 'rejected'
   readonly createdAt: string
   readonly assignment?: { readonly person: string; readonly expiresAt: string }
-  readonly decision?: { readonly by: string; readonly at: string; readonly reasons: readonly string[] }
+  readonly decision?: DecisionView
+  /** What the decision took the place of. */
+  readonly overridden?: DecisionView & { readonly state: 'approved' | 'rejected' }
   readonly version: number
+}
+
+interface DecisionView {
+  readonly by: string
+  readonly second?: string
+  readonly at: string
+  readonly reasons: readonly string[]
 }
 
 /** An assignment that has expired is not shown: nobody holds the review. */
 export function viewReview(review: Review, nowMs: number): ReviewView {
-  const { id, document, state, assignment, decision, version } = review
+  const { id, document, state, assignment, decision, overridden, version } = review
   const held = state === 'pending' && assignment !== undefined && assignment.expiresAtMs > nowMs
   return {
     id,
@@ -116,9 +125,14 @@ export function viewReview(review: Review, nowMs: number): ReviewView {
     state,
     createdAt: iso(review.createdAtMs),
     ...(held ? { assignment: { person: assignment.person, expiresAt: iso(assignment.expiresAtMs) } } : {}),
-    ...(decision ? { decision: { by: decision.by, at: iso(decision.atMs), reasons: decision.reasons } } : {}),
+    ...(decision ? { decision: viewDecision(decision) } : {}),
+    ...(overridden ? { overridden: { state: overridden.state, ...viewDecision(overridden) } } : {}),
     version,
   }
+}
+
+function viewDecision({ by, second, atMs, reasons }: NonNullable<Review['decision']>): DecisionView {
+  return { by, ...(second === undefined ? {} : { second }), at: iso(atMs), reasons }
 }
 
 /** What leaves the vault about an API key; never its text or its hash. */

@@ -2,6 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import { type ErrorCode, VaultError } from '../domain/errors.ts'
 import type { Grant, Settlement } from '../domain/grant.ts'
 import { type Action, decide, type Scope } from '../domain/permission.ts'
+import type { Change, Committed } from '../ports/ledger.ts'
 import { type Ask, intentDraft, type Outcome, outcomeDraft, type Refusal, reasonOf, refusalOf } from './asking.ts'
 import { type Beside, type Stand, useOf, whoStandsBeside } from './beside.ts'
 import { appendLater, appendOutcome } from './late-outcomes.ts'
@@ -16,6 +17,8 @@ export type { Ask, Outcome, Refusal } from './asking.ts'
 interface Held {
   readonly caller: Caller
   readonly ask: Ask<Action>
+  /** Uses up the approval that lent the second person, until a commit has done so. */
+  use: Change | undefined
   spent: boolean
 }
 
@@ -38,8 +41,7 @@ export async function admit<A extends Action>(
   ask: Ask<A>,
 ): Promise<{ readonly grant: Grant<A>; readonly scope: Scope; readonly second?: Caller }> {
   const { placed, scope, stand } = await decideOnRecord(vault, caller, ask, 'allow')
-  const grant = mint(caller, ask, placed)
-  await useApproval(vault, grant, stand)
+  const grant = mint(caller, ask, placed, useIn(stand))
   return { grant, scope, ...(stand.second ? { second: stand.second } : {}) }
 }
 
@@ -61,27 +63,14 @@ export async function admitAll<A extends Action>(
   )
 }
 
-function mint<A extends Action>(caller: Caller, ask: Ask<A>, placed: Placed): Grant<A> {
+function mint<A extends Action>(caller: Caller, ask: Ask<A>, placed: Placed, use?: Change): Grant<A> {
   const grant = Object.freeze({ action: ask.action, intent: placed }) as unknown as Grant<A>
-  grants.set(grant, { caller, ask, spent: false })
+  grants.set(grant, { caller, ask, use, spent: false })
   return grant
 }
 
-/** An approval for one effect is used up before the effect: of two who come with it, one is refused. */
-async function useApproval(vault: Guarded, grant: Grant, stand: Stand): Promise<void> {
-  const used = 'approval' in stand && stand.approval ? useOf(stand.approval) : undefined
-  if (!used) return
-  try {
-    const committed = await vault.ledger.commit(grant, [used])
-    if (!committed.done) throw new VaultError('approval.ended')
-  } catch (error) {
-    const held = holdOf(grant)
-    held.spent = true
-    const outcome = { out: 'error', why: codeOf(error) } as const
-    await vault.trail.append([outcomeDraft(held.caller, held.ask, grant.intent.id, outcome)])
-    if (error instanceof VaultError) recorded.add(error)
-    throw error
-  }
+function useIn(stand: Stand): Change | undefined {
+  return 'approval' in stand && stand.approval ? useOf(stand.approval) : undefined
 }
 
 /**
@@ -169,6 +158,7 @@ export async function settleAll(
   all: readonly { readonly grant: Grant; readonly outcome: Outcome }[],
 ): Promise<readonly Settlement[]> {
   const held = all.map(({ grant, outcome }) => ({ held: holdOf(grant), of: grant.intent.id, outcome }))
+  for (const one of held) requireUsed(one.held, one.outcome)
   for (const one of held) one.held.spent = true
   const placed = await vault.trail.append(
     held.map(({ held: { caller, ask }, of, outcome }) => outcomeDraft(caller, ask, of, outcome)),
@@ -195,6 +185,7 @@ export async function close(
   failure?: unknown,
 ): Promise<void> {
   const held = holdOf(grant)
+  requireUsed(held, outcome)
   held.spent = true
   if (failure !== undefined && codeOf(failure).startsWith('trail.')) return
   const draft = outcomeDraft(held.caller, held.ask, grant.intent.id, outcome)
@@ -211,25 +202,50 @@ export function codeOf(error: unknown): ErrorCode {
 }
 
 /**
- * Called by the gate before every effect: lets a live grant of one of `actions` pass, or takes a settlement's one commit.
- * @throws {VaultError} grant.spent - not minted here, for another action, settled, or used up
+ * Called by the gate before every effect but a commit: lets a live grant of one of `allowed` pass.
+ * @throws {VaultError} grant.spent - not minted here, for another action, settled, or its approval is not used up yet
  */
-export function requireLive(by: Grant | Settlement, allowed: readonly Action[]): void {
-  if ('intent' in by) {
-    if (!allowed.includes(holdOf(by).ask.action)) throw new VaultError('grant.spent')
-    return
-  }
-  if (!settlements.delete(by)) throw new VaultError('grant.spent')
+export function requireLive(by: Grant, allowed: readonly Action[]): void {
+  const held = holdOf(by)
+  if (held.use || !allowed.includes(held.ask.action)) throw new VaultError('grant.spent')
 }
 
-/** Called by the gate when the one commit of a settlement lost a condition: it had no effect, so the right to it is left. */
-export function giveBack(by: Grant | Settlement): void {
-  if (!('intent' in by)) settlements.add(by)
+/**
+ * One commit, as the gate makes it: by a live grant, or as the one commit of a settlement. An approval for one effect is used
+ * up by the first commit of that effect, in the same breath: of two who come with it one is refused, and who lost the
+ * commit to somebody else's change has it still.
+ *
+ * @param commit puts these changes into the ledger, all or none
+ * @throws {VaultError} grant.spent - not minted here, settled, or used up
+ * @throws {VaultError} approval.ended - somebody else used it first; nothing was changed
+ */
+export async function commitBy(
+  by: Grant | Settlement,
+  changes: readonly Change[],
+  commit: (changes: readonly Change[]) => Promise<Committed>,
+): Promise<Committed> {
+  if (!('intent' in by)) {
+    if (!settlements.delete(by)) throw new VaultError('grant.spent')
+    const committed = await commit(changes)
+    // It lost a condition and had no effect, so the right to it is left.
+    if (!committed.done) settlements.add(by)
+    return committed
+  }
+  const held = holdOf(by)
+  const committed = await commit(held.use ? [...changes, held.use] : changes)
+  if (committed.done) held.use = undefined
+  else if (committed.change === changes.length) throw new VaultError('approval.ended')
+  return committed
 }
 
 /** False once the grant is settled or closed. */
 export function isLive(grant: Grant): boolean {
   return grants.get(grant)?.spent === false
+}
+
+/** Nothing counts as done by two people while the approval that lent the second one could be used again: a defect of the verb. */
+function requireUsed({ use }: Held, { out, why }: Outcome): void {
+  if (use && out === 'done' && why !== 'replayed') throw new VaultError('grant.spent', { detail: 'approval.unused' })
 }
 
 function holdOf(grant: Grant): Held {

@@ -84,7 +84,7 @@ async function voterOf(
   return { ...votedBy, roles: key.roles, tenant, requestId }
 }
 
-/** The change that uses up an approval for one effect; undefined for one that lasts a while. */
+/** The change that uses up an approval for one effect, to be committed with it; undefined for one that lasts a while. */
 export function useOf(approval: Approval): Change | undefined {
   if (!isApprovable(approval.action) || approvable[approval.action].lasts === 'while') return undefined
   const put: Approval = { ...approval, state: 'used', version: approval.version + 1 }

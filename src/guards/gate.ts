@@ -1,6 +1,6 @@
 import { type Action, actions } from '../domain/permission.ts'
 import type { Ports } from '../ports/ports.ts'
-import { giveBack, requireLive } from './admit.ts'
+import { commitBy, requireLive } from './admit.ts'
 
 /** Which actions may cause which effect: an effect that an action has no business with is refused even with its grant. */
 export const effects = {
@@ -30,12 +30,7 @@ export function gate(ports: Ports): Ports {
   return {
     ...ports,
     ledger: behind(ledger, {
-      async commit(by, changes) {
-        requireLive(by, effects['ledger.commit'])
-        const committed = await ledger.commit(by, changes)
-        if (!committed.done) giveBack(by)
-        return committed
-      },
+      commit: (by, changes) => commitBy(by, changes, all => ledger.commit(by, all)),
     }),
     keyring: behind(keyring, {
       newDataKey: (by, context) => {

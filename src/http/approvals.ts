@@ -16,7 +16,7 @@ const newApproval = z
     target: z
       .string()
       .min(1)
-      .max(256)
+      .max(512)
       .meta({
         description: Object.entries(approvable)
           .map(([action, { target }]) => `${action}: ${target}`)
@@ -35,7 +35,8 @@ export const askApprovalRoute = guarded({
   summary: 'Ask another person to approve one action on one thing',
   description:
     'Vault-Purpose and Vault-Case are those that the action itself will name. Once it is granted, who asked repeats the action ' +
-    'with Vault-Approval: once within a day, or, for looks, for an hour from the vote.',
+    'with Vault-Approval: once within a day, or, for looks, for an hour from the vote. By a vote of somebody who signed in by a ' +
+    'token it is an hour in either case.',
   headers: ['Idempotency-Key', 'Vault-Purpose', 'Vault-Case'],
   body: { json: newApproval },
   answers: {

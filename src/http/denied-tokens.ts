@@ -30,10 +30,17 @@ export const denyTokenRoute = guarded({
   action: 'caller.manage',
   summary:
     'Take a token, or all tokens of a subject, out of force from the next request on; a second person stands beside',
-  headers: ['Vault-Second-Authorization'],
+  headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   body: { json: tokenToDeny },
   answers: { 201: { description: 'Denied.', schema: deniedToken } },
-  refusals: ['role.second-person', 'ledger.conflict'],
+  refusals: [
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+    'ledger.conflict',
+  ],
   handle: async ({ vault }, { caller, beside, body: { issuer, subject, tokenId } }) => ({
     kind: 'json',
     status: 201,
@@ -41,7 +48,7 @@ export const denyTokenRoute = guarded({
       issuer,
       subject,
       ...(tokenId === undefined ? {} : { tokenId }),
-      ...(beside.second ? { second: beside.second } : {}),
+      ...beside,
     }),
   }),
 })

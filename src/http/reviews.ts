@@ -3,6 +3,7 @@ import { parseReviewId } from '../domain/ids.ts'
 import { decideReview } from '../review/decide-review.ts'
 import { giveBackReview } from '../review/give-back-review.ts'
 import { listReviews } from '../review/list-reviews.ts'
+import { overrideReview } from '../review/override-review.ts'
 import { takeReview } from '../review/take-review.ts'
 import { pagingOf } from './lists.ts'
 import { guarded } from './route.ts'
@@ -91,5 +92,40 @@ export const decideReviewRoute = guarded({
   handle: async ({ vault }, { caller, params: { id }, body, idempotency }) => ({
     kind: 'answered',
     answered: await decideReview(vault, caller, { document: id, ...body, idempotency }),
+  }),
+})
+
+export const overrideReviewRoute = guarded({
+  method: 'post',
+  path: '/v1/reviews/{id}/override',
+  id: 'overrideReview',
+  action: 'review.override',
+  summary: 'Put the other decision in the place of the one that was made; a second person stands beside',
+  description:
+    'Two senior reviewers together. The decision before stays in the review as overridden, and in the trail with every other.',
+  params: z.strictObject({ id: reviewId }),
+  headers: ['Idempotency-Key', 'Vault-Second-Authorization', 'Vault-Approval'],
+  body: { json: decision },
+  answers: {
+    201: { description: 'It is decided anew.', schema: reviewView, headers: ['Location', 'Idempotent-Replayed'] },
+  },
+  refusals: [
+    'review.unknown',
+    'review.open',
+    'review.same',
+    'review.reason',
+    'document.purged',
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+    'idempotency.in-flight',
+    'idempotency.conflict',
+    'ledger.conflict',
+  ],
+  handle: async ({ vault }, { caller, params: { id }, body, beside, idempotency }) => ({
+    kind: 'answered',
+    answered: await overrideReview(vault, caller, { id, ...body, ...beside, idempotency }),
   }),
 })

@@ -7,6 +7,7 @@ import { docsRoutes } from './docs.ts'
 import { depositRoute, describeDocumentRoute, eraseDocumentRoute, listDocumentsRoute } from './documents.ts'
 import { livezRoute, readyzRoute } from './health.ts'
 import { describeHoldRoute, listHoldsRoute, placeHoldRoute, releaseHoldRoute } from './holds.ts'
+import { askRotationRoute, listKeysRoute } from './keys.ts'
 import { limitsRoute } from './limits.ts'
 import { openApiRoute } from './openapi.ts'
 import { problemRoute, problemsRoute } from './problem-pages.ts'
@@ -19,7 +20,13 @@ import {
   listPurgeRunsRoute,
   readCertificateRoute,
 } from './purge-runs.ts'
-import { decideReviewRoute, giveBackReviewRoute, listReviewsRoute, takeReviewRoute } from './reviews.ts'
+import {
+  decideReviewRoute,
+  giveBackReviewRoute,
+  listReviewsRoute,
+  overrideReviewRoute,
+  takeReviewRoute,
+} from './reviews.ts'
 import type { Route } from './route.ts'
 import { describeSubjectRoute, readSubjectFileRoute, recordEventRoute } from './subjects.ts'
 import { readTrailRoute } from './trail.ts'
@@ -49,6 +56,7 @@ export const routes: readonly Route[] = [
   takeReviewRoute,
   giveBackReviewRoute,
   decideReviewRoute,
+  overrideReviewRoute,
   readTrailRoute,
   askApprovalRoute,
   listApprovalsRoute,
@@ -58,6 +66,8 @@ export const routes: readonly Route[] = [
   addCallerRoute,
   revokeCallerRoute,
   denyTokenRoute,
+  listKeysRoute,
+  askRotationRoute,
   limitsRoute,
   livezRoute,
   readyzRoute,

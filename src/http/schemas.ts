@@ -87,7 +87,7 @@ export const newCaller = z
   })
   .meta({ id: 'NewCaller' })
 
-const time = z.iso.datetime()
+export const time = z.iso.datetime()
 const count = z.number().int().nonnegative()
 const place = z.object({ log: z.string(), index: count }).meta({ id: 'TrailPlace' })
 
@@ -119,6 +119,13 @@ export const documentView = z
   })
   .meta({ id: 'Document' })
 
+const made = z.object({
+  by: z.string(),
+  second: z.string().optional().meta({ description: 'Of a decision that took the place of another.' }),
+  at: time,
+  reasons: z.array(z.enum(reviewReasons)),
+})
+
 export const reviewView = z
   .object({
     id: z.string(),
@@ -126,7 +133,11 @@ export const reviewView = z
     state: z.enum(['pending', 'approved', 'rejected']),
     createdAt: time,
     assignment: z.object({ person: z.string(), expiresAt: time }).optional(),
-    decision: z.object({ by: z.string(), at: time, reasons: z.array(z.enum(reviewReasons)) }).optional(),
+    decision: made.optional(),
+    overridden: made
+      .extend({ state: z.enum(['approved', 'rejected']) })
+      .optional()
+      .meta({ description: 'The decision that this one took the place of.' }),
     version: count,
   })
   .meta({ id: 'Review' })

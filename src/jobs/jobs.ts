@@ -20,14 +20,14 @@ export function jobsOf(roles: readonly ProcessRole[]): readonly Job[] {
   return roles.includes('keys') ? [...shared, rewrapJob] : shared
 }
 
-/** Continues what two persons began; where KMS keeps the keys, an operator's process ends them. */
+/** Begins and goes on with what two persons asked for; where KMS keeps the keys, an operator's process begins and ends them. */
 const rewrapJob: Job = {
   name: rewrapLease,
   everyMs: 5 * minuteMs,
   firstAfterMs: 2 * minuteMs,
   leaseMs: rewrapLeaseMs,
   run: (vault, signal) =>
-    continueEpochs(vault, { signal, retire: vault.keyring.endsEpochs, onProgress: rewrapLogger(vault) }),
+    continueEpochs(vault, { signal, retire: vault.keyring.ownsEpochs, onProgress: rewrapLogger(vault) }),
 }
 
 function allJobs(): readonly Job[] {

@@ -59,8 +59,11 @@ export interface Keyring {
    * @throws {VaultError} keys.refused - it is not disabled
    */
   endEpoch(by: Grant, epoch: string): Promise<number | undefined>
-  /** Whether `disableEpoch` and `endEpoch` are this process's to call unasked; where KMS keeps the keys an operator does. */
-  readonly endsEpochs: boolean
+  /**
+   * Whether the keys are this process's own: `beginEpoch` (once two persons asked for it), `disableEpoch` and `endEpoch` are its to
+   * call by itself. Where KMS keeps the keys an operator does.
+   */
+  readonly ownsEpochs: boolean
   /**
    * HMAC-SHA-256, 32 bytes. `door` (API keys, idempotency, cursors) is local and takes microseconds; `blind-index` may be
    * a call to KMS, and takes at most 4,096 bytes.

@@ -1,7 +1,7 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
-import { approvalReasons, isAssigned, type Review, type ReviewReason, rejectionReasons } from '../domain/review.ts'
+import { fitsDecision, isAssigned, type Review, type ReviewReason, reasonsFor } from '../domain/review.ts'
 import { viewReview } from '../domain/view.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { type Answered, answerKeyOf, doneAnswer, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
@@ -95,9 +95,8 @@ export async function decideReview(vault: Vault, caller: Caller, input: Decision
 function refuseDecision(review: Review | undefined, { decision, reasons }: DecisionInput): Refusal | undefined {
   if (!review) return { code: 'document.unknown' }
   if (review.state !== 'pending') return { code: 'review.final' }
-  const allowed: readonly ReviewReason[] = decision === 'approve' ? approvalReasons : rejectionReasons
-  const fits = reasons.length > 0 && reasons.every(reason => allowed.includes(reason))
-  return fits ? undefined : { code: 'review.reason', facts: { allowed } }
+  if (fitsDecision(decision, reasons)) return undefined
+  return { code: 'review.reason', facts: { allowed: reasonsFor(decision) } }
 }
 
 const placeOf = ({ log, index }: { readonly log: string; readonly index: number }) => ({ log, index })

@@ -47,16 +47,19 @@ function wrongField(review: Review, tenant: TenantId): string | undefined {
   if (!['pending', 'approved', 'rejected'].includes(review.state)) return 'state'
   if ((review.state === 'pending') !== (review.decision === undefined)) return 'decision'
   if (review.state !== 'pending' && review.assignment) return 'assignment'
+  if (review.overridden && (!isPlace(review.overridden.trail) || review.overridden.state === review.state))
+    return 'overridden'
   return review.decision && !isPlace(review.decision.trail) ? 'decision' : undefined
 }
 
 function isDecision(review: Review, entry: Entry | undefined): boolean {
   return (
-    entry?.act === 'review.decide' &&
+    entry?.act === (review.overridden ? 'review.override' : 'review.decide') &&
     entry.out === 'allow' &&
     entry.doc === review.document &&
     entry.sub === review.subject &&
-    entry.actor?.id === review.decision?.by
+    entry.actor?.id === review.decision?.by &&
+    entry.det?.second === review.decision?.second
   )
 }
 

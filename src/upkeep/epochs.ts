@@ -6,6 +6,7 @@ import type { TenantId } from '../domain/ids.ts'
 import { admit, close, codeOf, isLive, settle } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
+import { beginAsked } from './begin-asked.ts'
 import { noteEpochs } from './note-epochs.ts'
 import { type RewrapProgress, rewrapKeys } from './rewrap.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
@@ -18,16 +19,19 @@ export interface AdvanceOptions {
 }
 
 /**
- * Takes each epoch of a tenant as far as it can go now: notes a flip, wraps anew what is under a former epoch, proves that nothing
- * is left, and where it may, disables the key, proves it once more a day later, and orders its end. Every step is on record
- * in the tenant's log; a key that several tenants share takes the last two steps only when all of them are ready.
+ * Takes each epoch of a tenant as far as it can go now: notes a flip, begins one that was asked for where the keys are the
+ * vault's own, wraps anew what is under a former epoch, proves that nothing is left, and where it may, disables the key,
+ * proves it once more a day later, and orders its end. Every step is on record in the tenant's log; a key that several
+ * tenants share takes the last two steps only when all of them are ready.
  *
  * @returns how many keys were wrapped anew and steps were taken
  * @throws {VaultError} keys.*, ledger.*, trail.* - what was done until then is on record, and the next run goes on
  */
 export async function advanceEpochs(vault: Vault, tenant: TenantId, options: AdvanceOptions): Promise<number> {
-  const { epochs, active, noted } = await noteEpochs(vault, tenant)
-  let count = noted
+  const before = await noteEpochs(vault, tenant)
+  const begun = vault.keyring.ownsEpochs ? await beginAsked(vault, tenant, before) : undefined
+  const { epochs, active } = begun ? await noteEpochs(vault, tenant) : before
+  let count = before.noted + (begun ? 1 : 0)
   for (const epoch of epochs) {
     if (!options.signal.aborted) count += await advance(vault, epoch, active, options)
   }
@@ -42,6 +46,7 @@ async function advance(vault: Vault, from: Epoch, active: string, options: Advan
     switch (step) {
       case 'none':
       case 'wait':
+      case 'replace':
         return count
       case 'rewrap': {
         const { tenant } = epoch

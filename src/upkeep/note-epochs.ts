@@ -58,7 +58,8 @@ async function write(vault: Vault, tenant: TenantId, active: string, changes: re
 
 /** The change that ends an epoch's time as the active one. */
 export function endedAt(row: Epoch, nowMs: number): Change {
-  const put: Epoch = { ...row, state: 'former', formerAtMs: nowMs, version: row.version + 1 }
+  const { asked: _, ...rest } = row
+  const put: Epoch = { ...rest, state: 'former', formerAtMs: nowMs, version: row.version + 1 }
   return { row: 'epoch', expected: row.version, put }
 }
 

@@ -4,7 +4,6 @@ import { readFile } from 'node:fs/promises'
 import { suite, test } from 'node:test'
 import { DescribeKeyCommand } from '@aws-sdk/client-kms'
 import type { IamPolicy } from '../../src/adapters/aws-policies.ts'
-import { openKmsKeyring } from '../../src/adapters/kms-keyring.ts'
 import { openBacking } from '../../src/backing.ts'
 import { type ProductionConfig, readConfig } from '../../src/config.ts'
 import type { DocumentId, MessageId, TenantId } from '../../src/domain/ids.ts'
@@ -177,28 +176,28 @@ suite('the printed policies are what each role’s code asks of KMS and S3, no m
     await using at = await site()
     const { retire, rotate } = await at.policies()
     assert.ok(retire && rotate)
-    const { kms } = at.config
-    const options = {
-      region: kms.region,
-      ...(kms.endpoint === undefined ? {} : { endpoint: kms.endpoint }),
-      keys: { documents: kms.documentsKey, blindIndex: kms.blindIndexKey },
-    }
-    await using ring = await openKmsKeyring(options)
     {
       using record = recordAws()
-      await ring.learnKeys()
-      await ring.disableEpoch(rawGrant, at.former)
-      await ring.endEpoch(rawGrant, at.former)
-      await requireExact(retire, record.sent, at.resolve)
+      // As every command that holds the right begins: whether the stores are older than what was destroyed.
+      await withPorts(at.config, ['keys'], async ({ keyring, destroyed }) => {
+        await destroyed.newest()
+        await keyring.epochs(tenant)
+        await keyring.disableEpoch(rawGrant, at.former)
+        await keyring.endEpoch(rawGrant, at.former)
+      })
+      await requireExact(retire, withAnchorRead(record.sent, at.config), at.resolve)
     }
     using record = recordAws()
-    await using operator = await openKmsKeyring({ ...options, doorFile: kms.doorFile })
-    await operator.beginEpoch(rawGrant, tenant)
+    await withPorts(at.config, ['keys'], async ({ keyring, destroyed }) => {
+      await destroyed.newest()
+      await keyring.epochs(tenant)
+      await keyring.beginEpoch(rawGrant, tenant)
+    })
     // Before the first flip there is no former alias to move.
     const first = record.sent.flatMap(({ name, input }) =>
       name === 'UpdateAlias' ? [{ name: 'CreateAlias', input }] : [],
     )
-    await requireExact(rotate, [...record.sent, ...first], at.resolve)
+    await requireExact(rotate, withAnchorRead([...record.sent, ...first], at.config), at.resolve)
   })
 
   test('no policy allows what it must not: other purposes, keys, names, or a key of nobody’s', async () => {

@@ -8,7 +8,6 @@ import type { Vault } from '../../src/guards/vault.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import type { RewrapProgress } from '../../src/upkeep/rewrap.ts'
-import { rotateKey } from '../../src/upkeep/rotate-key.ts'
 import {
   callerAs,
   depositPaper,
@@ -21,7 +20,7 @@ import {
 } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
-import { keyOf, rotate, rotationScene, storedOf } from '../support/rotation.ts'
+import { keyOf, rotate, rotateKey, rotationScene, storedOf } from '../support/rotation.ts'
 import { everyEntry } from '../support/trail-lines.ts'
 
 const minuteMs = 60_000
@@ -171,11 +170,16 @@ suite('an epoch of the key file, from its flip to its end', () => {
     await refused(rotateKey(vault, callerAs('dpo', 'one'), { second: callerAs('admin', 'one') }), 'role.second-person')
     await refused(rotateKey(vault, callerAs('reviewer'), { second: callerAs('dpo') }), 'role.not-allowed')
     await rotate(vault)
-    const found: string[] = []
+    const found: unknown[] = []
     for await (const { act, out, actor, det } of everyEntry(vault)) {
-      if (act === 'key.rotate' && actor?.auth === 'key')
-        found.push(`${out} ${actor.id} ${String(det?.second ?? det?.to ?? '')}`)
+      if (act === 'key.rotate' && out !== 'deny' && det?.step !== 'note')
+        found.push([actor?.auth, out, det?.step, det?.by ?? actor?.id, det?.second ?? det?.to])
     }
-    assert.deepEqual(found.slice(-2), ['allow officer other', 'done officer docs/2'])
+    assert.deepEqual(found, [
+      ['key', 'allow', 'ask', 'officer', 'other'],
+      ['key', 'done', 'ask', 'officer', undefined],
+      ['system', 'allow', 'begin', 'officer', 'other'],
+      ['system', 'done', 'begin', 'vault-rewrap-keys', 'docs/2'],
+    ])
   })
 })

@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
-import { rotateKey } from '../../src/upkeep/rotate-key.ts'
 import { watchPorts } from '../support/failing-ports.ts'
 import { callerAs } from '../support/house-work.ts'
+import { rotateKey } from '../support/rotation.ts'
 import { configIn, openWrapped } from '../support/vault-folder.ts'
 
 /**

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { askRotation } from '../../src/access/ask-rotation.ts'
+import type { Caller } from '../../src/domain/caller.ts'
 import { type StoredDocument, wrappedKeyId } from '../../src/domain/document.ts'
 import type { Epoch } from '../../src/domain/epoch.ts'
-import type { DocumentId } from '../../src/domain/ids.ts'
+import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import type { Ports } from '../../src/ports/ports.ts'
 import type { WrappedKey } from '../../src/ports/wrapped-keys.ts'
-import { rotateKey } from '../../src/upkeep/rotate-key.ts'
+import { beginAsked, type RotatedKey } from '../../src/upkeep/begin-asked.ts'
+import { noteEpochs } from '../../src/upkeep/note-epochs.ts'
 import { callerAs, depositPaper, documentOf, newPaper, noisePicture, normalised, tenantId } from './house-work.ts'
 import { ManualClock } from './manual-clock.ts'
 import { newVaultFolder, openWrapped } from './vault-folder.ts'
@@ -41,7 +45,22 @@ export async function rotationScene(papers: number): Promise<RotationScene> {
   }
 }
 
-/** Two persons begin a new epoch. */
+/** Two persons ask for a new epoch, and it is begun at once. */
+export async function rotateKey(
+  vault: Vault,
+  caller: Caller,
+  input: { readonly second?: Caller },
+): Promise<RotatedKey> {
+  const tenant = caller.tenant as TenantId
+  const { active: epoch } = await vault.keyring.epochs(tenant)
+  const idempotency = { scope: 'POST /v1/keys/rotations', key: randomUUID() }
+  await askRotation(vault, caller, { ...input, epoch, idempotency })
+  const begun = await beginAsked(vault, tenant, await noteEpochs(vault, tenant))
+  assert.ok(begun)
+  return begun
+}
+
+/** The same by two persons who may. */
 export const rotate = (vault: Vault) =>
   rotateKey(vault, callerAs('dpo', 'officer'), { second: callerAs('admin', 'other') })
 
