@@ -1,3 +1,4 @@
+import type { Approval } from '../domain/approval.ts'
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
@@ -5,6 +6,9 @@ import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import { isClockTrusted, retentionStateOf, stateChange } from './clock-trust.ts'
+
+/** Who voted looked at the clock as it was then: by it the vote may be so long ago, and not in the future. */
+const voteLivesMs = 10 * 60_000
 
 /** What the vault knows of its clock, for people. */
 export interface ClockTrustView {
@@ -19,15 +23,19 @@ export interface ClockTrustView {
  *
  * @param input.second, input.approval the second person, beside the caller or by their vote
  * @throws {VaultError} role.second-person, approval.* - nobody stands beside the caller, or nobody who may
+ * @throws {VaultError} approval.ended - the vote is of more than ten minutes ago, or the clock leapt since
  */
 export async function confirmClock(vault: Vault, caller: Caller, input: Beside): Promise<ClockTrustView> {
   const tenant = tenantOf(vault, caller)
+  const { approval: id } = input
+  const approval = id === undefined ? undefined : await vault.ledger.findApproval(tenant.id, id)
   const { grant } = await admit(vault, caller, {
     action: 'purge.confirm-clock',
     resource: { known: true },
     ...besideIn(input),
     target: 'purge-clock',
     detail: { clock: new Date(vault.clock.nowMs()).toISOString() },
+    refuse: () => (isOfThisClock(approval, vault.clock.nowMs()) ? undefined : { code: 'approval.ended' }),
   })
   try {
     const nowMs = vault.clock.nowMs()
@@ -41,4 +49,9 @@ export async function confirmClock(vault: Vault, caller: Caller, input: Beside):
     await close(vault, grant, { out: 'error', why: codeOf(error) }, error)
     throw error
   }
+}
+
+function isOfThisClock(approval: Approval | undefined, nowMs: number): boolean {
+  const sinceMs = approval?.votedAtMs === undefined ? 0 : nowMs - approval.votedAtMs
+  return sinceMs >= 0 && sinceMs <= voteLivesMs
 }

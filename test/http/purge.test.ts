@@ -164,6 +164,30 @@ test('a clock that leapt plans and executes nothing until two people confirm it;
   assert.equal((await ask(dpo, 'POST', '/v1/purge-runs', { step: 'plan' })).status, 202)
 })
 
+test('a vote for the clock is for the clock as it was: after a leap it confirms nothing', async () => {
+  await using scene = await dueVault('nomor-keluar', 1)
+  const { open, clock, ask } = scene
+  const dpo = open.key('nomor-keluar', 'dpo')
+  const second = await addSecondDpo(open, ask)
+  const voted = async (): Promise<string> => {
+    const asked = await ask(dpo, 'POST', '/v1/approvals', { action: 'purge.confirm-clock', target: 'purge-clock' })
+    const vote = await ask(second, 'POST', `/v1/approvals/${asked.json.id}/votes`, { vote: 'grant' })
+    assert.deepEqual([vote.status, vote.json.state], [201, 'granted'])
+    return asked.json.id
+  }
+  const confirm = (id: string) => ask(dpo, 'POST', '/v1/purge-clock/confirmation', undefined, { 'Vault-Approval': id })
+  for (const leapMs of [20 * 3_600_000, -3 * dayMs]) {
+    const before = await voted()
+    clock.advance(leapMs)
+    const stale = await confirm(before)
+    assert.deepEqual([stale.status, stale.json.code], [410, 'approval.ended'])
+  }
+  const fresh = await voted()
+  clock.advance(60_000)
+  const confirmed = await confirm(fresh)
+  assert.deepEqual([confirmed.status, confirmed.json.trusted], [200, true])
+})
+
 type Ask = Awaited<ReturnType<typeof dueVault>>['ask']
 type Open = Awaited<ReturnType<typeof dueVault>>['open']
 
