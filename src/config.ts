@@ -110,7 +110,7 @@ export function readConfig(environment: Environment = process.env): Config {
     ([name, value]) => isOurs(name) && value !== '' && value !== undefined,
   )
   const known = given.map(([name]) => name)
-  const parsed = settingsSchema.safeParse(Object.fromEntries(given))
+  const parsed = settingsSchema.safeParse(Object.fromEntries(given), { jitless: true })
   const isProduction = environment['VAULT_BACKING'] === 'production'
   const problems = [
     ...known.filter(name => !settingNames.has(name)).map(name => unknownName(name)),

@@ -128,7 +128,7 @@ async function read<T>(path: string, shown: string, schema: z.ZodType<T>): Promi
   } catch (error) {
     return { problems: [{ field: shown, message: whyUnread(error) }] }
   }
-  const parsed = schema.safeParse(json)
+  const parsed = schema.safeParse(json, { jitless: true })
   if (parsed.success) return { value: parsed.data, problems: [] }
   return { json, problems: parsed.error.issues.map(issue => problemOf(shown, issue)) }
 }

@@ -144,7 +144,7 @@ function parse(bytes: Buffer): KeyfileJson {
     // The parser's message quotes the text around the fault, which may be key material: it is dropped.
     throw new KeyfileProblem('is not JSON')
   }
-  const parsed = fileSchema.safeParse(json)
+  const parsed = fileSchema.safeParse(json, { jitless: true })
   if (parsed.success) return parsed.data
   const where = parsed.error.issues.map(issue => issue.path.join('.') || 'its top level')
   throw new KeyfileProblem(`is not a vault-keyring/1 file: see ${where.join(', ')}`)

@@ -1,10 +1,7 @@
 import { z } from 'zod'
-import { askApproval } from '../access/ask-approval.ts'
-import { describeApproval, listApprovals } from '../access/read-approvals.ts'
-import { voteApproval } from '../access/vote-approval.ts'
 import { type ApprovableAction, approvable } from '../domain/approval.ts'
 import { parseApprovalId } from '../domain/ids.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { guarded } from './route.ts'
 import { approvalId, approvalView, pageOf, paging } from './schemas.ts'
 
@@ -50,7 +47,8 @@ export const askApprovalRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, body, reason, idempotency }) => ({
+  verb: async () => (await import('../access/ask-approval.ts')).askApproval,
+  handle: async ({ vault }, { caller, body, reason, idempotency }, askApproval) => ({
     kind: 'answered',
     answered: await askApproval(vault, caller, { ...body, reason, idempotency }),
   }),
@@ -71,13 +69,12 @@ export const listApprovalsRoute = guarded({
   }),
   answers: { 200: { description: 'Approvals of the platform.', schema: pageOf(approvalView, 'ApprovalPage') } },
   refusals: ['cursor.invalid'],
-  handle: async (door, asked) => {
-    const { state, limit } = asked.query
-    const page = await pagingOf(door, approvals, asked, { state })
-    const after = page.position === undefined ? undefined : parseApprovalId(page.position)
-    const input = { state, limit, ...(after === undefined ? {} : { after }) }
-    const { items, next } = await listApprovals(door.vault, asked.caller, input)
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  verb: async () => (await import('../access/read-approvals.ts')).listApprovals,
+  handle: (door, asked, listApprovals) => {
+    const { state } = asked.query
+    return answerPage(door, asked, { route: approvals, filter: { state }, parse: parseApprovalId }, page =>
+      listApprovals(door.vault, asked.caller, { state, ...page }),
+    )
   },
 })
 
@@ -90,7 +87,8 @@ export const describeApprovalRoute = guarded({
   params: z.strictObject({ id: approvalId }),
   answers: { 200: { description: 'The approval.', schema: approvalView } },
   refusals: ['approval.unknown'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../access/read-approvals.ts')).describeApproval,
+  handle: async ({ vault }, { caller, params: { id } }, describeApproval) => ({
     kind: 'json',
     body: await describeApproval(vault, caller, { id }),
   }),
@@ -108,7 +106,8 @@ export const voteApprovalRoute = guarded({
   body: { json: vote },
   answers: { 201: { description: 'The vote stands.', schema: approvalView } },
   refusals: ['approval.unknown', 'approval.own', 'approval.voted', 'approval.ended', 'role.second-person'],
-  handle: async ({ vault }, { caller, params: { id }, body }) => ({
+  verb: async () => (await import('../access/vote-approval.ts')).voteApproval,
+  handle: async ({ vault }, { caller, params: { id }, body }, voteApproval) => ({
     kind: 'json',
     status: 201,
     body: await voteApproval(vault, caller, { id, grant: body.vote === 'grant' }),

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { denyToken } from '../access/deny-token.ts'
 import { tokenPatterns } from '../domain/denied-token.ts'
 import { guarded } from './route.ts'
 
@@ -41,7 +40,8 @@ export const denyTokenRoute = guarded({
     'approval.other',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, beside, body: { issuer, subject, tokenId } }) => ({
+  verb: async () => (await import('../access/deny-token.ts')).denyToken,
+  handle: async ({ vault }, { caller, beside, body: { issuer, subject, tokenId } }, denyToken) => ({
     kind: 'json',
     status: 201,
     body: await denyToken(vault, caller, {

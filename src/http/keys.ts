@@ -1,6 +1,4 @@
 import { z } from 'zod'
-import { askRotation } from '../access/ask-rotation.ts'
-import { listEpochs } from '../access/list-epochs.ts'
 import { epochPattern, epochStates } from '../domain/epoch.ts'
 import { guarded } from './route.ts'
 import { time } from './schemas.ts'
@@ -50,7 +48,8 @@ export const listKeysRoute = guarded({
     200: { description: 'By name.', schema: z.object({ items: z.array(epochView) }).meta({ id: 'EpochList' }) },
   },
   refusals: ['keys.unavailable'],
-  handle: async ({ vault }, { caller }) => ({ kind: 'json', body: await listEpochs(vault, caller) }),
+  verb: async () => (await import('../access/list-epochs.ts')).listEpochs,
+  handle: async ({ vault }, { caller }, listEpochs) => ({ kind: 'json', body: await listEpochs(vault, caller) }),
 })
 
 export const askRotationRoute = guarded({
@@ -84,7 +83,8 @@ export const askRotationRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, body: { epoch }, beside, idempotency }) => ({
+  verb: async () => (await import('../access/ask-rotation.ts')).askRotation,
+  handle: async ({ vault }, { caller, body: { epoch }, beside, idempotency }, askRotation) => ({
     kind: 'answered',
     answered: await askRotation(vault, caller, { epoch, ...beside, idempotency }),
   }),

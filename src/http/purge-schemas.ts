@@ -89,7 +89,9 @@ export const certificateView = z
     run: z.string().optional(),
     state: z.enum(['pending', 'final']).meta({ description: 'pending until every horizon has passed.' }),
     live: horizon.meta({ description: 'From then on no instance of the vault opens it.' }),
-    backups: horizon.meta({ description: 'From then on every backup of the wrapped keys from before its destruction is gone.' }),
+    backups: horizon.meta({
+      description: 'From then on every backup of the wrapped keys from before its destruction is gone.',
+    }),
     epoch: z.object({
       name: z.string(),
       retired: horizon

@@ -1,11 +1,6 @@
 import { z } from 'zod'
 import { parseReviewId } from '../domain/ids.ts'
-import { decideReview } from '../review/decide-review.ts'
-import { giveBackReview } from '../review/give-back-review.ts'
-import { listReviews } from '../review/list-reviews.ts'
-import { overrideReview } from '../review/override-review.ts'
-import { takeReview } from '../review/take-review.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { guarded } from './route.ts'
 import { decision, documentId, pageOf, paging, reviewId, reviewView } from './schemas.ts'
 
@@ -27,13 +22,12 @@ export const listReviewsRoute = guarded({
   }),
   answers: { 200: { description: 'Reviews of the platform.', schema: pageOf(reviewView, 'ReviewPage') } },
   refusals: ['cursor.invalid'],
-  handle: async (door, asked) => {
-    const { state, limit } = asked.query
-    const page = await pagingOf(door, reviews, asked, { state })
-    const after = page.position === undefined ? undefined : parseReviewId(page.position)
-    const input = { state, limit, ...(after === undefined ? {} : { after }) }
-    const { items, next } = await listReviews(door.vault, asked.caller, input)
-    return { kind: 'json', body: { items, ...(await page.next(next)) } }
+  verb: async () => (await import('../review/list-reviews.ts')).listReviews,
+  handle: (door, asked, listReviews) => {
+    const { state } = asked.query
+    return answerPage(door, asked, { route: reviews, filter: { state }, parse: parseReviewId }, page =>
+      listReviews(door.vault, asked.caller, { state, ...page }),
+    )
   },
 })
 
@@ -46,7 +40,8 @@ export const takeReviewRoute = guarded({
   params: z.strictObject({ id: reviewId }),
   answers: { 200: { description: 'It is yours.', schema: reviewView } },
   refusals: ['review.unknown', 'review.taken', 'review.final', 'review.too-many', 'ledger.conflict'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../review/take-review.ts')).takeReview,
+  handle: async ({ vault }, { caller, params: { id } }, takeReview) => ({
     kind: 'json',
     body: await takeReview(vault, caller, { id }),
   }),
@@ -61,7 +56,8 @@ export const giveBackReviewRoute = guarded({
   params: z.strictObject({ id: reviewId }),
   answers: { 200: { description: 'Anybody may take it now.', schema: reviewView } },
   refusals: ['review.unknown', 'review.not-yours', 'review.final', 'ledger.conflict'],
-  handle: async ({ vault }, { caller, params: { id } }) => ({
+  verb: async () => (await import('../review/give-back-review.ts')).giveBackReview,
+  handle: async ({ vault }, { caller, params: { id } }, giveBackReview) => ({
     kind: 'json',
     body: await giveBackReview(vault, caller, { id }),
   }),
@@ -89,7 +85,8 @@ export const decideReviewRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, params: { id }, body, idempotency }) => ({
+  verb: async () => (await import('../review/decide-review.ts')).decideReview,
+  handle: async ({ vault }, { caller, params: { id }, body, idempotency }, decideReview) => ({
     kind: 'answered',
     answered: await decideReview(vault, caller, { document: id, ...body, idempotency }),
   }),
@@ -124,7 +121,8 @@ export const overrideReviewRoute = guarded({
     'idempotency.conflict',
     'ledger.conflict',
   ],
-  handle: async ({ vault }, { caller, params: { id }, body, beside, idempotency }) => ({
+  verb: async () => (await import('../review/override-review.ts')).overrideReview,
+  handle: async ({ vault }, { caller, params: { id }, body, beside, idempotency }, overrideReview) => ({
     kind: 'answered',
     answered: await overrideReview(vault, caller, { id, ...body, ...beside, idempotency }),
   }),

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
-import { pagingOf } from './lists.ts'
+import { answerPage } from './lists.ts'
 import { guarded } from './route.ts'
 import { documentId, instant, pageOf, paging, person, subjectId, trailItem } from './schemas.ts'
 
@@ -31,18 +31,19 @@ export const readTrailRoute = guarded({
   answers: { 200: { description: 'Entries that match.', schema: pageOf(trailItem, 'TrailPage') } },
   refusals: ['cursor.invalid', 'trail.range', 'case.missing', 'case.not-same'],
   verb: async () => (await import('../trail/search.ts')).readTrail,
-  handle: async (door, asked, readTrail) => {
-    const { limit, cursor: _, from, to, ...named } = asked.query
+  handle: (door, asked, readTrail) => {
+    const { limit: _, cursor: __, from, to, ...named } = asked.query
     const filter = {
       ...named,
       ...(from === undefined ? {} : { fromMs: from }),
       ...(to === undefined ? {} : { toMs: to }),
     }
-    const page = await pagingOf(door, entries, asked, { ...filter, case: asked.reason.case })
-    const place = page.position === undefined ? {} : parsePlace(page.position)
-    const { items, next } = await readTrail(door.vault, asked.caller, { filter, reason: asked.reason, limit, ...place })
-    const after = next && `${next.before} ${next.log}`
-    return { kind: 'json', body: { items, ...(await page.next(after)) } }
+    const { reason } = asked
+    const list = { route: entries, filter: { ...filter, case: reason.case }, parse: parsePlace }
+    return answerPage(door, asked, list, async ({ limit, after }) => {
+      const { items, next } = await readTrail(door.vault, asked.caller, { filter, reason, limit, ...after })
+      return { items, ...(next ? { next: `${next.before} ${next.log}` } : {}) }
+    })
   },
 })
 

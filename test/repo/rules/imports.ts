@@ -124,13 +124,12 @@ export const outsideKnown: Rule = source => {
   })
 }
 
-/** Files of the door that are themselves loaded only once somebody asks for them, and those that still wait for theirs. */
+/** Files of the door that are themselves loaded only once somebody asks for them. */
 const loadedLate = ['src/http/metrics.ts', 'src/http/purge-metrics.ts']
-const stillWaiting = ['approvals', 'denied-tokens', 'keys', 'reviews'].map(name => `src/http/${name}.ts`)
 
 /** The start waits for no verb: `guarded` loads it by `import()`. Types cost nothing. */
 export const verbsAreLoadedLate: Rule = source =>
-  roomOf(source.path) !== 'http' || [...loadedLate, ...stillWaiting].includes(source.path)
+  roomOf(source.path) !== 'http' || loadedLate.includes(source.path)
     ? []
     : importsOf(source)
         .filter(({ to, typeOnly, late }) => !typeOnly && !late && isVerb(posix.join(posix.dirname(source.path), to)))
