@@ -36,8 +36,8 @@ export interface BackingOptions {
 /**
  * Opens the technologies that the settings name, and loads no other.
  *
- * @throws {VaultError} config.invalid - keys, their place, a tenant, an issuer, or the form of a database is refused; problems
- *   in words
+ * @throws {VaultError} config.invalid - keys, their place, a tenant, an issuer, the form of a database, or a data folder that
+ *   was made of half a backup is refused; problems in words
  * @throws {VaultError} ledger.unavailable, keys.unavailable, blobs.unavailable - another process holds the data folder, or a
  *   store cannot be opened
  */
@@ -52,6 +52,8 @@ export async function openBacking(config: Config, options: BackingOptions = {}):
  */
 async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Promise<Backing> {
   await using stack = new AsyncDisposableStack()
+  const { requireWholeCopy } = await import('./adapters/embedded-backup-mark.ts')
+  requireWholeCopy(config.dataDir)
   stack.use(await holdFolder(config.dataDir))
   const { startSqlite } = await import('./adapters/sqlite-thread.ts')
   const thread = stack.use(startSqlite())

@@ -1,15 +1,11 @@
 import { constants } from 'node:fs'
-import { copyFile, lstat, mkdir, open, readdir, realpath, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { copyFile, lstat, mkdir, open, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { VaultError } from '../domain/errors.ts'
-
-export interface BackupPlaces {
-  readonly dataDir: string
-  readonly keysDir: string
-  /** Made if it is not there; must be empty. */
-  readonly to: string
-}
+import { beginCopy, endCopy } from './embedded-backup-mark.ts'
+import { type BackupPlaces, requireTarget } from './embedded-backup-target.ts'
+import { codeOf, syncFile, syncFolder, translated } from './embedded-copies.ts'
 
 /** What lies in a backup, as the backup itself says it. */
 export interface BackupFacts {
@@ -33,7 +29,8 @@ const everyPage = 2 ** 30
 /**
  * Copies an embedded vault, running or not: ledger, wrapped keys, sealed bodies, trail, in that order, so that whatever a row
  * names is there and whatever is there is on record. Each database is copied as of one moment by SQLite itself; bodies never
- * change. Then the copy is opened and held together. `data/` and `wrapped-keys/` lie apart, since the keys are to be kept for a
+ * change. Then the copy is opened and held together. Until
+ * it is, both folders carry the mark of a copy that is not finished. `data/` and `wrapped-keys/` lie apart, since the keys are to be kept for a
  * shorter time; key file, list of the destroyed and counters are not in it.
  *
  * @throws {VaultError} config.invalid - the target is not empty, or lies in a folder of the vault
@@ -44,46 +41,22 @@ export async function backUpFolders(places: BackupPlaces, onProgress: BackupProg
   await requireTarget(places)
   return translated(async () => {
     const [data, keys] = [join(places.to, 'data'), join(places.to, 'wrapped-keys')]
-    for (const folder of [data, keys, join(data, 'blobs'), join(data, 'blobs/v1')]) await mkdir(folder, { mode: 0o700 })
+    for (const folder of [data, keys]) await beginCopy(folder)
+    for (const folder of [join(data, 'blobs'), join(data, 'blobs/v1')]) await mkdir(folder, { mode: 0o700 })
     const ledger = await copyDatabase(places.dataDir, 'ledger', data, onProgress)
     const wrappedKeys = await copyDatabase(places.dataDir, 'wrapped-keys', keys, onProgress)
     const bodies = await copyBodies(ledger, places.dataDir, data, onProgress)
     const trail = await copyDatabase(places.dataDir, 'trail', data, onProgress)
     const facts = await holdTogether({ ledger, wrappedKeys, trail }, places.dataDir, bodies)
+    for (const folder of [join(data, 'blobs'), keys, data]) await syncFolder(folder)
+    for (const folder of [keys, data]) await endCopy(folder)
     await writeFile(join(places.to, 'backup.json'), `${JSON.stringify({ v: 1, ...facts }, undefined, 2)}\n`, {
       mode: 0o600,
       flush: true,
     })
-    for (const folder of [keys, join(data, 'blobs'), data, places.to, dirname(places.to)]) await syncFolder(folder)
+    for (const folder of [places.to, dirname(places.to)]) await syncFolder(folder)
     return facts
   })
-}
-
-async function requireTarget({ dataDir, keysDir, to }: BackupPlaces): Promise<void> {
-  const refuse = (message: string) => {
-    throw new VaultError('config.invalid', { problems: [{ field: '--to', message }] })
-  }
-  const [target, data, keys] = await translated(() => Promise.all([to, dataDir, keysDir].map(realOf)))
-  for (const [folder, name] of [
-    [data, 'data'],
-    [keys, 'key'],
-  ] as const) {
-    if (isWithin(target ?? to, folder ?? '') || isWithin(folder ?? '', target ?? to)) {
-      refuse(`lies in the ${name} folder, or around it`)
-    }
-  }
-  await translated(() => mkdir(to, { recursive: true, mode: 0o700 }))
-  if ((await translated(() => readdir(to))).length > 0) refuse('is not empty; each backup has a folder of its own')
-}
-
-/** The real path, also of a folder that is not there yet. */
-async function realOf(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
-    return join(await realOf(dirname(path)), basename(path))
-  }
 }
 
 async function copyDatabase(from: string, name: string, to: string, onProgress: BackupProgress): Promise<string> {
@@ -199,34 +172,5 @@ async function sizeOf(path: string): Promise<number | undefined> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-async function syncFile(path: string): Promise<void> {
-  await using file = await open(path, 'r+')
-  await file.sync()
-}
-
-async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, 'r')
-  await folder.sync()
-}
-
-function isWithin(path: string, root: string): boolean {
-  const from = relative(resolve(root), resolve(path))
-  return from === '' || (from !== '..' && !from.startsWith(`..${sep}`) && !from.startsWith(sep))
-}
-
-const codeOf = (error: unknown): string | undefined =>
-  error instanceof Error && 'code' in error ? String(error.code) : undefined
-
-async function translated<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work()
-  } catch (error) {
-    if (error instanceof VaultError) throw error
-    const full = codeOf(error) === 'ENOSPC' || (error instanceof Error && 'errcode' in error && error.errcode === 13)
-    const detail = `the backup cannot be made (${codeOf(error) ?? 'unexpected'})`
-    throw new VaultError(full ? 'storage.full' : 'ledger.unavailable', { detail }, error)
   }
 }

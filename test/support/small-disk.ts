@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, ftruncateSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { needsPower } from './needs.ts'
 
@@ -7,8 +7,8 @@ export const smallDiskNeeds = needsPower(canMount(), 'mounting a small disk')
 
 /** A disk of its own, in memory; it is unmounted when disposed of. */
 export interface SmallDisk extends Disposable {
-  /** Writes a file until not one block is left. */
-  fill(): void
+  /** Writes a file until not one block is left; but for so many kilobytes, where that is said. */
+  fill(butKilobytes?: number): void
   /** Takes that file away again. */
   free(): void
 }
@@ -18,13 +18,13 @@ export function smallDisk(path: string, megabytes: number): SmallDisk {
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'tmpfs', path])
   const ballast = join(path, 'ballast')
   return {
-    fill: () => fill(ballast),
+    fill: (butKilobytes = 0) => fill(ballast, butKilobytes),
     free: () => rmSync(ballast),
     [Symbol.dispose]: () => void execFileSync('umount', ['-l', path]),
   }
 }
 
-function fill(path: string): void {
+function fill(path: string, butKilobytes: number): void {
   const file = openSync(path, 'w', 0o600)
   try {
     for (const size of [1 << 20, 1 << 12]) {
@@ -34,6 +34,7 @@ function fill(path: string): void {
         if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
       }
     }
+    ftruncateSync(file, Math.max(0, fstatSync(file).size - butKilobytes * 1_024))
   } finally {
     closeSync(file)
   }

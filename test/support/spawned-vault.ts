@@ -20,7 +20,7 @@ export interface Ran {
 
 /** Runs one command to its end. */
 export async function runVault(args: readonly string[], settings: Readonly<Record<string, string>>): Promise<Ran> {
-  return start(args, settings).ended
+  return startVault(args, settings).ended
 }
 
 export interface SpawnedVault extends AsyncDisposable {
@@ -34,7 +34,7 @@ export async function serveVault(
   settings: Readonly<Record<string, string>>,
   ...options: readonly string[]
 ): Promise<SpawnedVault> {
-  const { child, ended } = start(['serve', ...options], settings)
+  const { child, ended } = startVault(['serve', ...options], settings)
   const url = await Promise.race([listeningUrl(child), ended.then(ran => Promise.reject(new Error(ran.stderr)))])
   return {
     url,
@@ -47,7 +47,8 @@ export async function serveVault(
   }
 }
 
-function start(args: readonly string[], settings: Readonly<Record<string, string>>) {
+/** Starts one command, to be killed in its midst. */
+export function startVault(args: readonly string[], settings: Readonly<Record<string, string>>) {
   const child = spawn(process.execPath, [main, ...args], { env: settings, stdio: ['ignore', 'pipe', 'pipe'] })
   const out = { stdout: '', stderr: '' }
   child.stdout.on('data', chunk => {
