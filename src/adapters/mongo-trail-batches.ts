@@ -23,7 +23,8 @@ export class MongoTrailBatches implements TrailBatches {
 
   async insert(batch: TrailBatch): Promise<'inserted' | 'taken'> {
     try {
-      await this.#mongo.ask(session => this.#batches.insertOne(rowOf(batch), { session }))
+      // Without a document of mongoose around it: that would copy every byte of it again.
+      await this.#mongo.ask(session => this.#batches.collection.insertOne(rowOf(batch), { session }))
       return 'inserted'
     } catch (error) {
       if (isDuplicate(error)) return 'taken'

@@ -6,8 +6,9 @@ import { logAt, logsOf, parseLogName, utcYear } from '../domain/log-name.ts'
 import type { TrailBatch } from '../ports/trail-batches.ts'
 import { leafHash } from './merkle.ts'
 import { emptyHead, follow, type Head, nextBatch, type SealedEntry, statedHead } from './trail-head.ts'
-import { backoffMs, type Placing, place, within } from './trail-place.ts'
+import { backoffMs, batchesAtOnce, type Placing, place, within } from './trail-place.ts'
 import { newUuid7 } from './uuid7.ts'
+import { WriterOrder } from './writer-order.ts'
 
 /** One call of `append`, until it is told how it ended. */
 export interface Call {
@@ -29,10 +30,6 @@ export interface LineSetting extends Placing {
 /** A batch is closed at whichever of the two comes first; bytes count entries without their lengths. */
 export const maxBatchEntries = 512
 export const maxBatchBytes = 1024 * 1024
-const batchesAtOnce = 64
-/** Another writer was met this lately, counted in own batches: long enough that two writers in turn both give way. */
-const rivalryBatches = 8
-const maxGiveWayMs = 16
 
 /**
  * Appends for one tenant: a queue of calls and at most one batch in flight, so that whatever arrives during one commit shares
@@ -44,13 +41,13 @@ export class TrailLine {
   readonly #tenant: TenantId | undefined
   #queue: Call[] = []
   #head: Head | undefined
-  #rivalry = 0
-  #hasJustWon = false
+  readonly #order: WriterOrder
   #running: Promise<void> | undefined
 
   constructor(setting: LineSetting, tenant: TenantId | undefined) {
     this.#setting = setting
     this.#tenant = tenant
+    this.#order = new WriterOrder(setting.clock)
   }
 
   add(call: Call): void {
@@ -70,14 +67,13 @@ export class TrailLine {
       this.#queue = this.#queue.filter(call => !call.isSettled())
       if (this.#queue.length === 0) break
       try {
-        await this.#giveWay()
+        await this.#awaitTurn()
         await this.#round()
         failures = 0
       } catch (error) {
         await this.#afterFailure(error, failures++)
       }
     }
-    this.#hasJustWon = false
     this.#running = undefined
   }
 
@@ -96,30 +92,34 @@ export class TrailLine {
       call.placed(head.log, first)
       first += call.entries.length
     }
-    this.#hasJustWon = true
   }
 
-  /** Who has just won is the fastest to try again, and would starve the others. */
-  async #giveWay(): Promise<void> {
-    const isOwed = this.#hasJustWon && this.#rivalry > 0
-    this.#hasJustWon = false
-    if (!isOwed) return
-    this.#rivalry--
-    await this.#setting.clock.sleep(Math.random() * maxGiveWayMs)
+  /** Others write on the same log: each gets its turn, and what they wrote is followed meanwhile. */
+  async #awaitTurn(): Promise<void> {
+    for (let looks = 0; this.#head; looks++) {
+      const { seq } = this.#head
+      const pauseMs = this.#order.pauseMs(looks)
+      if (pauseMs === 0) break
+      await this.#setting.clock.sleep(pauseMs)
+      this.#head = await this.#catchUp(this.#head)
+      if (this.#head.seq > seq) looks = -1
+    }
+    this.#order.passed()
   }
 
   /** Places the batch and moves the head past it; false when another's batch was there first, which is then followed. */
   async #place(head: Head, entries: readonly SealedEntry[], nowMs: number, isWanted: () => boolean): Promise<boolean> {
     const { batch, after } = nextBatch(head, entries, { inst: this.#setting.instance, nonce: randomBytes(16), nowMs })
+    const begunAtMs = this.#setting.clock.nowMs()
     const end = await place(this.#setting, batch, isWanted)
-    if (end === 'own') this.#head = after
-    if (end === 'other') {
-      this.#rivalry = rivalryBatches
-      this.#head = await this.#catchUp(head)
-      // A store may show one batch by its number before it shows it in a range.
-      if (this.#head.seq === head.seq) await this.#setting.clock.sleep(backoffMs(0))
+    if (end === 'unwanted') return false
+    if (end === 'own') {
+      this.#head = after
+      this.#order.wrote(batch.seq, this.#setting.clock.nowMs() - begunAtMs)
+      return true
     }
-    return end === 'own'
+    this.#head = await this.#catchUp(head, end)
+    return false
   }
 
   /** The calls at the front of the queue that fit one batch; they stay there until their batch is durable. */
@@ -196,17 +196,18 @@ export class TrailLine {
     return this.#follow(head, tail)
   }
 
-  /** Follows whatever other writers have appended since `head`. */
-  async #catchUp(head: Head): Promise<Head> {
+  /** Follows whatever other writers have appended since `head`. @param known the first of it, where it was read already */
+  async #catchUp(head: Head, known?: readonly TrailBatch[]): Promise<Head> {
     let followed = head
-    for (;;) {
-      const newer = await this.#ask(this.#setting.batches.range(head.log, followed.seq + 1, batchesAtOnce))
+    for (let newer = known; ; newer = undefined) {
+      newer ??= await this.#ask(this.#setting.batches.range(head.log, followed.seq + 1, batchesAtOnce))
       for (const batch of newer) {
         if (batch.seq !== followed.seq + 1) {
           this.#setting.log.error('trail batch beyond a gap', { log: batch.log, index: batch.first })
           return followed
         }
         followed = this.#follow(followed, batch)
+        if (batch.inst !== this.#setting.instance) this.#order.saw(batch)
       }
       if (newer.length < batchesAtOnce) return followed
     }

@@ -5,6 +5,8 @@ import type { TrailBatch, TrailBatches } from '../ports/trail-batches.ts'
 
 /** The store promises to answer within 2 s; one that breaks even that is not waited for longer than this. */
 const storePatienceMs = 2_500
+/** How many batches of others are read at once. */
+export const batchesAtOnce = 64
 
 /** What placing a batch needs. */
 export interface Placing {
@@ -18,7 +20,8 @@ export interface Placing {
  * tried again with the very same batch, so that it can never stand twice.
  *
  * @param isWanted asked before each further try; while nobody waits any more the batch is given up, though it may still land
- * @returns 'own' once it is durable, 'other' when another writer's batch stands at its place, 'unwanted' when given up
+ * @returns 'own' once it is durable; where another writer's batch stands at its place that one and up to 63 after it, in order;
+ *   'unwanted' when given up
  * @throws {VaultError} storage.full - the batch is not there
  * @throws {VaultError} trail.diverged - under our nonce stands what we never wrote
  */
@@ -26,7 +29,7 @@ export async function place(
   { batches, clock, log }: Placing,
   batch: TrailBatch,
   isWanted: () => boolean,
-): Promise<'own' | 'other' | 'unwanted'> {
+): Promise<'own' | 'unwanted' | readonly TrailBatch[]> {
   let isTaken = false
   let isReported = false
   const orUnknown = async <Answer>(asked: Promise<Answer>): Promise<Answer | 'unknown'> => {
@@ -47,8 +50,9 @@ export async function place(
       isTaken = inserted === 'taken'
     }
     // A batch that took our place may not be visible yet: then there is nothing to do but to read again.
-    const there = await orUnknown(batches.find(batch.log, batch.seq))
-    if (there !== undefined && there !== 'unknown') return isOwn(batch, there) ? 'own' : 'other'
+    const newer = await orUnknown(batches.range(batch.log, batch.seq, batchesAtOnce))
+    const there = newer === 'unknown' ? undefined : newer[0]
+    if (newer !== 'unknown' && there?.seq === batch.seq) return isOwn(batch, there) ? 'own' : newer
     if (!isWanted()) return 'unwanted'
     await clock.sleep(backoffMs(tries))
   }

@@ -112,6 +112,38 @@ export async function appendAll(trail: Trail, count: number): Promise<readonly n
   return waitedMs
 }
 
+/** What entries waited for, in milliseconds, those that were refused included. */
+export interface Waited {
+  readonly waitedMs: readonly number[]
+  readonly refused: number
+}
+
+/**
+ * Sends entries evenly, whether those before are durable or not, as callers do who know nothing of each other. Each wait counts
+ * from the moment at which the entry was to be sent, so that a writer that stalls does not hide what it kept from being sent.
+ */
+export async function appendAtRate(trail: Trail, count: number, perSecond: number): Promise<Waited> {
+  const waitedMs: number[] = []
+  let refused = 0
+  const startedMs = performance.now()
+  const append = async (dueMs: number): Promise<void> => {
+    try {
+      await trail.append([draftOf()])
+    } catch {
+      refused++
+    }
+    waitedMs.push(performance.now() - dueMs)
+  }
+  const sent: Promise<void>[] = []
+  while (sent.length < count) {
+    const due = Math.floor(((performance.now() - startedMs) * perSecond) / 1_000) + 1
+    while (sent.length < Math.min(due, count)) sent.push(append(startedMs + (sent.length * 1_000) / perSecond))
+    await new Promise(resolve => setTimeout(resolve, 1))
+  }
+  await Promise.all(sent)
+  return { waitedMs, refused }
+}
+
 const caller: Caller = {
   kind: 'person',
   id: 'reviewer-1' as PersonId,

@@ -129,7 +129,7 @@ test('a place taken by a batch that cannot be seen yet is read again, not writte
   const { real, store, trail } = await failingWriter(t)
   await trail.append([draftOf('omo7777')])
   await writerOn(t, real, { instance: 'two' }).append([draftOf('omo7777')])
-  store.blindFinds = 4
+  store.blindReads = 4
   const askedBefore = store.asked
   const placed = await trail.append([draftOf('omo7777')])
   assert.equal(store.asked - askedBefore, 2)

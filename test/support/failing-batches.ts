@@ -12,8 +12,8 @@ export class FailingBatches implements TrailBatches {
   readonly #inner: TrailBatches
   /** What happens to the next inserts, one each; none left means that they go well. */
   readonly inserts: InsertFault[] = []
-  /** So many of the next finds do not see what is there, as on a store whose majority lags. */
-  blindFinds = 0
+  /** So many of the next reads do not see what is there, as on a store whose majority lags. */
+  blindReads = 0
   /** Every read throws, every insert throws before. */
   isDown = false
   /** Inserts that were asked for. */
@@ -44,17 +44,16 @@ export class FailingBatches implements TrailBatches {
 
   async find(log: string, seq: number): Promise<TrailBatch | undefined> {
     const found = await this.#read(() => this.#inner.find(log, seq))
-    if (this.blindFinds === 0) return found
-    this.blindFinds--
-    return undefined
+    return this.#isBlind() ? undefined : found
   }
 
   tail(log: string): Promise<TrailBatch | undefined> {
     return this.#read(() => this.#inner.tail(log))
   }
 
-  range(log: string, fromSeq: number, limit: number): Promise<readonly TrailBatch[]> {
-    return this.#read(() => this.#inner.range(log, fromSeq, limit))
+  async range(log: string, fromSeq: number, limit: number): Promise<readonly TrailBatch[]> {
+    const found = await this.#read(() => this.#inner.range(log, fromSeq, limit))
+    return this.#isBlind() ? [] : found
   }
 
   holding(log: string, index: number): Promise<TrailBatch | undefined> {
@@ -67,6 +66,12 @@ export class FailingBatches implements TrailBatches {
 
   ready(): Promise<void> {
     return this.#read(() => this.#inner.ready())
+  }
+
+  #isBlind(): boolean {
+    if (this.blindReads === 0) return false
+    this.blindReads--
+    return true
   }
 
   async #read<Answer>(read: () => Promise<Answer>): Promise<Answer> {
