@@ -138,6 +138,22 @@ test('with the rights that keys init prints and no other, each process does its 
     json: { decision: 'approve', reasons: ['matches-subject'] },
   })
   assert.equal(decided.status, 201)
+  const two = { ...headers('rotate'), 'Vault-Second-Authorization': `Bearer ${await key('dpo')}` }
+  const { items } = (await call(access.url, 'GET', '/v1/keys', { key: await key('auditor') })).json
+  const json = { epoch: items[0].epoch }
+  const asked = await call(access.url, 'POST', '/v1/keys/rotations', { key: await key('admin'), headers: two, json })
+  assert.deepEqual([asked.status, asked.json.next], [202, { step: 'replace' }])
+  const begun = await runVault(['keys', 'rotate', '--asked'], own.keys)
+  assert.equal(begun.code, 0, begun.stderr)
+  const flip = JSON.parse(begun.stdout)
+  assert.deepEqual([flip.tenant, flip.from], [tenant, json.epoch])
+  const rewrapped = await runVault(['keys', 'rewrap'], own.keys)
+  assert.equal(rewrapped.code, 0, rewrapped.stderr)
+  const after = (await call(access.url, 'GET', '/v1/keys', { key: await key('auditor') })).json.items
+  const left = after.map(({ epoch, state, keys: count }: Record<string, unknown>) => [epoch, state, count])
+  assert.deepEqual(new Set(left.map(String)), new Set([`${flip.from},former,0`, `${flip.to},active,1`]))
+  const anew = await call(access.url, 'GET', `/v1/documents/${kept.json.id}/content`, { key: senior, headers: why })
+  assert.deepEqual(anew.bytes, opened.bytes, 'wrapped anew, it opens as before')
   await jobsOf(jobs, `http://127.0.0.1:${port}/metrics`, 'sweep-deposits')
   await purged(own.jobs, { intake, access }, await key('dpo'), await key('purge'), { id: kept.json.id, onboarding })
   for (const { url } of [intake, access, jobs, keys]) {
