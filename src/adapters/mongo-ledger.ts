@@ -166,6 +166,10 @@ export class MongoLedger implements Ledger {
     return this.#count('documents', { tenant, purgedMs: trusted({ $gte: sinceMs }) })
   }
 
+  countUnderLaterPolicies(tenant: TenantId, version: number): Promise<number> {
+    return this.#count('documents', { tenant, state: 'stored', 'body.policyVersion': trusted({ $gt: version }) })
+  }
+
   answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
     return this.#all('answers', { tenant, ...of }, { limit: mostAnswers })
   }

@@ -5,7 +5,7 @@ import { fillForRetention } from './mongo-retention-rows.ts'
 import { type CollectionName, indexesOf, modelOf } from './mongo-schema.ts'
 
 /** The form of the collections that this vault reads and writes; grows by one with each migration. */
-const currentVersion = 3
+const currentVersion = 4
 const oldestServer = 6
 
 interface MigrationRow {

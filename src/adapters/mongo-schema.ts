@@ -115,6 +115,7 @@ const collections = {
       [{ blobKey: 1 }, whileThere('blobKey')],
       [{ tenant: 1, state: 1, _id: 1 }, { partialFilterExpression: { state: 'purging' } }],
       [{ tenant: 1, purgedMs: 1 }, whileThere('purgedMs')],
+      [{ tenant: 1, 'body.policyVersion': 1 }, { partialFilterExpression: { state: 'stored' } }],
     ],
   },
   subjects: {

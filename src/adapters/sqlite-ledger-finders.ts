@@ -9,6 +9,8 @@ export const sql = {
   liveDocuments: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND ${live} AND id > ? ORDER BY id LIMIT ?`,
   purging: "SELECT body FROM document WHERE tenant = ? AND state = 'purging' AND id > ? ORDER BY id LIMIT ?",
   purgedSince: 'SELECT count(*) AS n FROM document WHERE tenant = ? AND purged_ms >= ?',
+  underLaterPolicies: `SELECT count(*) AS n FROM document
+    WHERE tenant = ? AND state = 'stored' AND body ->> 'policyVersion' > ?`,
   upload: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND upload_mac = ?
     AND state IN ('depositing', 'stored')`,
   overdue: `SELECT body FROM document WHERE tenant = ? AND ${overdue} AND (state = 'abandoned' OR due_ms < ?)

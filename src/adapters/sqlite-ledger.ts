@@ -137,6 +137,10 @@ export class SqliteLedger implements Ledger {
     return this.#count(sql.purgedSince, tenant, sinceMs)
   }
 
+  countUnderLaterPolicies(tenant: TenantId, version: number): Promise<number> {
+    return this.#count(sql.underLaterPolicies, tenant, version)
+  }
+
   answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
     if ('document' in of) return this.#all(sql.answersOfDocument, tenant, of.document)
     return this.#all(sql.answersOfSubject, tenant, of.subject)

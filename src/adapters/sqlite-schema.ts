@@ -177,6 +177,11 @@ CREATE TABLE retention_state (
 ) STRICT;
 `
 
+/** Which papers came under a policy that is not known here any more, or not yet. */
+const laterPolicies = `
+CREATE INDEX document_policy ON document (tenant, body ->> 'policyVersion') WHERE state = 'stored';
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -212,7 +217,11 @@ CREATE INDEX spend_by_window ON spend (window_ms);
 
 export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
   trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
-  ledger: { synchronous: 'FULL', secureDelete: true, migrations: [ledger, epochs, deniedTokens, retention] },
+  ledger: {
+    synchronous: 'FULL',
+    secureDelete: true,
+    migrations: [ledger, epochs, deniedTokens, retention, laterPolicies],
+  },
   'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys, wrappedKeyEpochs] },
   budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
 }

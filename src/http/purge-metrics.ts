@@ -26,6 +26,11 @@ const gauges: readonly (readonly [name: string, help: string, value: (figures: P
     ['vault_purge_purging', 'Papers that are given up and not destroyed yet.', ({ purging }) => purging],
     ['vault_purge_quarantined', 'Papers that failed to be destroyed too often; any is an alert.', f => f.quarantined],
     [
+      'vault_purge_policy_unknown',
+      'Papers of a policy version that is not configured, never destroyed; any is an alert.',
+      ({ policyUnknown }) => policyUnknown,
+    ],
+    [
       'vault_purge_clock_trusted',
       '0 while nothing is destroyed since the clock leapt; an alert.',
       f => Number(f.clockTrusted),

@@ -119,6 +119,11 @@ export interface Ledger {
   purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]>
   /** How many documents were purged at or after `sinceMs`. */
   countPurged(tenant: TenantId, sinceMs: number): Promise<number>
+  /**
+   * Documents in the state `stored` that came under a later version of the tenant's policy than this one. Its cost does not
+   * grow with those that did not.
+   */
+  countUnderLaterPolicies(tenant: TenantId, version: number): Promise<number>
   /** Answers that name this document, and those of the subject's events: what is erased with them. */
   answersOf(
     tenant: TenantId,

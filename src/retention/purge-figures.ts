@@ -23,6 +23,8 @@ export interface PurgeFigures {
   /** Papers that are given up and not destroyed yet; of these, those that failed so often that only a person's plan takes them up. */
   readonly purging: number
   readonly quarantined: number
+  /** Papers that came under a version of the policy that is not configured: nobody can say when they are due. */
+  readonly policyUnknown: number
   readonly clockTrusted: boolean
   /** When the newest run that is done ended, epoch ms; undefined before the first. */
   readonly lastDoneMs?: number
@@ -32,11 +34,12 @@ export interface PurgeFigures {
 export async function purgeFigures(vault: Pick<Vault, 'ledger' | 'clock'>, tenant: Tenant): Promise<PurgeFigures> {
   const { ledger } = vault
   const nowMs = vault.clock.nowMs()
-  const [due, overdue, held, pendingCertificates, given, clockTrusted, runs] = await Promise.all([
+  const [due, overdue, held, pendingCertificates, policyUnknown, given, clockTrusted, runs] = await Promise.all([
     ledger.countDue(tenant.id, nowMs),
     ledger.countDue(tenant.id, nowMs - dayMs),
     ledger.countHeld(tenant.id),
     ledger.countPurged(tenant.id, nowMs - tenant.purge.keyBackupDays * dayMs),
+    ledger.countUnderLaterPolicies(tenant.id, tenant.version),
     countPurging(vault, tenant),
     isClockTrusted(vault, tenant.id),
     ledger.listRuns(tenant.id, { limit: runsLookedAt }),
@@ -48,6 +51,7 @@ export async function purgeFigures(vault: Pick<Vault, 'ledger' | 'clock'>, tenan
     oldestDueSeconds: due.oldestMs === undefined ? 0 : Math.floor((nowMs - due.oldestMs) / 1_000),
     held,
     pendingCertificates,
+    policyUnknown,
     ...given,
     clockTrusted,
     ...(lastDoneMs === undefined ? {} : { lastDoneMs }),

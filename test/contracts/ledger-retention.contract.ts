@@ -123,6 +123,17 @@ export function ledgerRetentionContract(...suite: LedgerSuite): void {
     },
   )
 
+  promise('papers under a later version of the policy are counted, while they are stored', async ledger => {
+    for (const policyVersion of [1, 2, 3, 4]) await bring(ledger, stored(aDocument({ policyVersion })))
+    await bring(ledger, aDocument({ policyVersion: 3 }))
+    await bring(ledger, purging(stored(aDocument({ policyVersion: 3 }))))
+    await bring(ledger, purged(purging(stored(aDocument({ policyVersion: 3 })))))
+    await bring(ledger, stored(aDocument({ policyVersion: 3, tenant: elsewhere })))
+    assert.equal(await ledger.countUnderLaterPolicies(here, 2), 2)
+    assert.equal(await ledger.countUnderLaterPolicies(here, 4), 0)
+    assert.equal(await ledger.countUnderLaterPolicies(here, 0), 4)
+  })
+
   promise('the purged are counted from an instant on', async ledger => {
     for (const atMs of [100, 200, 300]) await bring(ledger, purged(purging(stored(aDocument())), atMs))
     await bring(ledger, purging(stored(aDocument())))

@@ -161,6 +161,7 @@ async function useRetention(ledger: MongoLedger): Promise<void> {
     ledger.unansweredSubjects(here, page),
     ledger.purgingDocuments(here, page),
     ledger.countPurged(here, 1),
+    ledger.countUnderLaterPolicies(here, 1),
     ledger.answersOf(here, { subject: subject.id }),
     ledger.findRun(here, run.id),
     ledger.listRuns(here, page),

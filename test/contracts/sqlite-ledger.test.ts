@@ -24,6 +24,7 @@ const byIndex = {
   liveDocuments: 'USING INDEX document_live (tenant=? AND subject=? AND id>?)',
   purging: 'USING INDEX document_purging (tenant=? AND id>?)',
   purgedSince: 'USING COVERING INDEX document_purged (tenant=? AND purged_ms>?)',
+  underLaterPolicies: 'USING INDEX document_policy (tenant=? AND <expr>>?)',
   answersOfDocument: 'USING INDEX answer_of_document (tenant=? AND document=?)',
   answersOfSubject: 'USING INDEX answer_of_subject (tenant=? AND subject=?)',
   openRuns: 'USING INDEX purge_run_open (tenant=?)',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
+import type { Vault } from '../../src/guards/vault.ts'
 import { runPurgesOfAll } from '../../src/jobs/purge-turns.ts'
 import { call } from '../support/call.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -228,3 +229,22 @@ test('the metrics tell how the purge of each platform stands', async () => {
   assert.equal(value('vault_purge_due', 'omo7777'), '0')
   assert.equal(value('vault_purge_last_done_timestamp_seconds'), undefined)
 })
+
+test('papers of a policy that is not configured here are a number, and an alert', async () => {
+  await using opened = await openVault({ metricsPort: 0 })
+  const tenant = 'jnetot' as TenantId
+  await store(opened.vault, tenant, 'a', 1)
+  await store(withNextPolicy(opened.vault, tenant), tenant, 'b', 2)
+  const text = await (await fetch(opened.door.metricsUrl ?? '')).text()
+  assert.match(text, /^vault_purge_policy_unknown{tenant="jnetot"} 1$/m)
+  assert.match(text, /^vault_purge_policy_unknown{tenant="omo7777"} 0$/m)
+})
+
+/** The vault as an instance has it that was started with the tenant's next policy. */
+function withNextPolicy(vault: Vault, id: TenantId): Vault {
+  const tenant = vault.tenants.get(id) ?? assert.fail()
+  const version = tenant.version + 1
+  const today = tenant.policies.get(tenant.version) ?? assert.fail()
+  const policies = new Map([...tenant.policies, [version, { ...today, version }]])
+  return { ...vault, tenants: new Map([...vault.tenants, [id, { ...tenant, version, policies }]]) }
+}
