@@ -4,7 +4,7 @@ import { type PurgeRun, type PurgeRunState, purgeRunMoves } from '../../src/doma
 import type { Change, Ledger } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
-import { anApproval, aPage, aRetentionState, aRun, elsewhere, here } from './ledger-rows.ts'
+import { anApiKey, anApproval, aPage, aRetentionState, aRun, elsewhere, here } from './ledger-rows.ts'
 
 /** Purge runs, their pages, approvals and the state of the clock: what every Ledger promises of them. */
 export function ledgerRunsContract(...suite: LedgerSuite): void {
@@ -146,6 +146,32 @@ export function ledgerRunsContract(...suite: LedgerSuite): void {
       )
       assert.deepEqual(await ledger.listApprovals(here, 'pending', { limit: 9 }), [first, third])
       assert.deepEqual(await ledger.listApprovals(here, 'granted', { limit: 9 }), [granted])
+    },
+  )
+
+  promise(
+    'of many who use one approval, each with an effect of its own, one has both, and the others neither',
+    async ledger => {
+      const granted = anApproval({ state: 'granted' })
+      await put(ledger, { row: 'approval', expected: 0, put: granted })
+      const used = { ...granted, state: 'used' as const, version: 2 }
+      const made = Array.from({ length: 5 }, () => anApiKey())
+      const ends = await Promise.all(
+        made.map(key =>
+          ledger.commit(rawGrant, [
+            { row: 'key', expected: 0, put: key },
+            { row: 'approval', expected: 1, put: used },
+          ]),
+        ),
+      )
+      assert.equal(ends.filter(end => end.done).length, 1)
+      for (const end of ends) if (!end.done) assert.deepEqual(end, { ...lost, change: 1 })
+      const there = await Promise.all(made.map(({ keyId }) => ledger.findApiKey(keyId)))
+      assert.deepEqual(
+        there.map(key => key !== undefined),
+        ends.map(end => end.done),
+      )
+      assert.deepEqual(await ledger.findApproval(here, granted.id), used)
     },
   )
 
