@@ -1,6 +1,6 @@
 import { Slots } from '../domain/slots.ts'
 import type { Pdfs, PdfVerdict } from '../ports/pdfs.ts'
-import { PdfProcess } from './pdf-process.ts'
+import type { PdfProcess } from './pdf-process.ts'
 
 const maxChildren = 2
 /** A child is replaced after so many files, so that nothing it might gather grows for ever. */
@@ -53,6 +53,7 @@ export class ChildPdfs implements Pdfs {
       if (held.process.alive) return held
       this.#all.delete(held.process)
     }
+    const { PdfProcess } = await import('./pdf-process.ts')
     const process = await PdfProcess.start()
     this.#all.add(process)
     return { process, checks: 0 }

@@ -205,6 +205,7 @@ export function byPaperType<T>(record: Readonly<Partial<Record<PaperType, T>>>):
 
 /** Longest time, in whole days, for which a schedule lets anything wait, as far as a year of it tells. */
 export function longestWaitDays(schedule: string): number {
+  if (everyDay.test(schedule)) return 1
   const cron = cronOf(schedule)
   if (!cron) return Number.POSITIVE_INFINITY
   if (schedule.endsWith(' * * *')) return 1
@@ -216,8 +217,11 @@ export function longestWaitDays(schedule: string): number {
   return Math.ceil(Math.max(...waits))
 }
 
+/** Minute and hour of every day, as nearly every schedule is: to see that it is one takes no parser. */
+const everyDay = /^(?:[0-9]|[1-5][0-9]) (?:[0-9]|1[0-9]|2[0-3]) \* \* \*$/
+
 function isSchedule(text: string): boolean {
-  return cronOf(text)?.nextRun() instanceof Date
+  return everyDay.test(text) || cronOf(text)?.nextRun() instanceof Date
 }
 
 /** At a fixed offset, since formatting in a zone loads a library for 11 ms; whether an expression is one does not hang on it. */

@@ -2,7 +2,6 @@ import { timingSafeEqual } from 'node:crypto'
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { Destroyed, DestroyedMark } from '../ports/destroyed.ts'
@@ -66,6 +65,7 @@ export class KeyfileDestroyed implements Destroyed, AsyncDisposable {
   async *list(): AsyncIterable<DestroyedMark> {
     const { bytes, last } = this.#head
     if (bytes === 0) return
+    const { createInterface } = await import('node:readline')
     await using file = await translated(() => open(listIn(this.#place), constants.O_RDONLY | constants.O_NOFOLLOW))
     const input = file.createReadStream({ end: bytes - 1, autoClose: false })
     let prev = ''

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises'
 import { flushCompileCache, getCompileCacheDir } from 'node:module'
 import { dirname } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import type { FirstKey } from '../access/first-keys.ts'
 import { type OpenVault, openVault } from '../compose.ts'
 import { type Config, type EmbeddedConfig, shareCompiledCode } from '../config.ts'
@@ -24,6 +23,8 @@ import { exitOnDefect, stopSignal } from './signals.ts'
 import { warnOfTenants } from './tenant-warnings.ts'
 import { readWholeConfig } from './whole-config.ts'
 
+// An `import` of `node:util` asks for each of its exports, and some of them load much for that.
+const { parseArgs } = process.getBuiltinModule('node:util')
 const stopWithinMs = 10_000
 
 export const serve: Command = {
@@ -61,7 +62,6 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   const { vault, restored } = open
   exitOnDefect(vault.log)
   if (restored.length > 0) return serveRefusals(open, config, roles, stopping, await doorModule)
-  warnOfTenants(vault.tenants, vault.log)
   if (config.backing === 'embedded') await makeFirstKeysIfNone(vault, config)
   await record(vault, 'instance.start', roles)
   const { openDoor } = await doorModule
@@ -69,6 +69,7 @@ async function runUntilStopped(config: Config, roles: readonly ProcessRole[]): P
   if (config.backing === 'embedded') await announce(config.dataDir, { url: door.url, pid: process.pid })
   print(`listening on ${door.url}`)
   vault.log.info('listening', { port: door.port, pid: process.pid })
+  warnOfTenants(vault.tenants, vault.log)
   if (door.metricsUrl !== undefined) complain(`metrics on ${door.metricsUrl}`)
   const runner = await startJobsOf(vault, roles, door.jobs)
   void loadTheRest(open, door)
