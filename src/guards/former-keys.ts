@@ -1,3 +1,4 @@
+import { isAsked } from '../domain/epoch.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { Vault } from './vault.ts'
 
@@ -12,4 +13,15 @@ export async function countFormerKeys(
   const former = (await ledger.listEpochs(tenant)).filter(({ state }) => state !== 'active')
   const counts = await Promise.all(former.map(({ epoch }) => wrappedKeys.countUnder(epoch, tenant)))
   return counts.reduce((sum, count) => sum + count, 0)
+}
+
+/**
+ * Whether two persons asked for a new wrapping key that nobody has made yet.
+ * @throws {VaultError} ledger.unavailable - it cannot be told now
+ */
+export async function isRotationAsked(
+  { ledger, clock }: Pick<Vault, 'ledger' | 'clock'>,
+  tenant: TenantId,
+): Promise<boolean> {
+  return (await ledger.listEpochs(tenant)).some(epoch => isAsked(epoch, clock.nowMs()))
 }

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
-import { countFormerKeys } from '../guards/former-keys.ts'
+import { countFormerKeys, isRotationAsked } from '../guards/former-keys.ts'
 import { countOverdueAnswers } from '../retention/answer-deletions.ts'
 import type { Door } from './door.ts'
 import { failingNow } from './health.ts'
@@ -114,6 +114,21 @@ async function makeRegistry(door: Door, connections: () => Promise<number>): Pro
           door.vault.log.warn('keys to rewrap not counted', { tenant, code: codeOf(error) })
         })
         if (count !== undefined) this.set({ tenant }, count)
+      }
+    },
+  })
+  new Gauge({
+    name: 'vault_keys_rotation_asked',
+    help: '1 while a new wrapping key that two persons asked for has not been made; where KMS keeps the keys an operator makes it.',
+    labelNames: ['tenant'],
+    registers,
+    async collect() {
+      this.reset()
+      for (const tenant of door.vault.tenants.keys()) {
+        const asked = await isRotationAsked(door.vault, tenant).catch((error: unknown) => {
+          door.vault.log.warn('asked rotations not counted', { tenant, code: codeOf(error) })
+        })
+        if (asked !== undefined) this.set({ tenant }, asked ? 1 : 0)
       }
     },
   })

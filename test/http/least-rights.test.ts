@@ -26,7 +26,12 @@ async function jobsOf(vault: SpawnedVault, metrics: string, task: string): Promi
     assert.equal(failed, undefined, 'a job failed')
     if (new RegExp(`^vault_job_runs_total\\{task="${task}",out="done"\\} [1-9]`, 'm').test(text)) {
       // Whatever may not be counted has no row.
-      for (const name of ['vault_purge_clock_trusted', 'vault_purge_due', 'vault_keys_to_rewrap'])
+      for (const name of [
+        'vault_purge_clock_trusted',
+        'vault_purge_due',
+        'vault_keys_to_rewrap',
+        'vault_keys_rotation_asked',
+      ])
         assert.match(text, new RegExp(`^${name}\\{tenant="${tenant}"\\} `, 'm'))
       return
     }
