@@ -1,4 +1,4 @@
-import { type Model, trusted } from 'mongoose'
+import { trusted } from 'mongoose'
 import type { Answer } from '../domain/answer.ts'
 import type { Approval, ApprovalState } from '../domain/approval.ts'
 import type { ApiKey } from '../domain/caller.ts'
@@ -23,25 +23,22 @@ import type { Change, Committed, Ledger, Page } from '../ports/ledger.ts'
 import type { MongoConnection } from './mongo-connection.ts'
 import { dropLease, takeLease } from './mongo-leases.ts'
 import { commitChanges } from './mongo-ledger-commit.ts'
+import { after, among, beyond, bodiesOf, countRows, firstBody, type Listing } from './mongo-ledger-reading.ts'
 import { type LedgerCollection, pageId, rowId } from './mongo-ledger-rows.ts'
 import { pastIdsOf, tenantsIn } from './mongo-ledger-tenants.ts'
 import { type LedgerRow, modelOf } from './mongo-schema.ts'
 
-type Order = Readonly<Record<string, 1 | -1>>
-interface Listing {
-  readonly limit: number
-  readonly sort?: Order
-}
-
 const visible = trusted({ $in: ['stored', 'purging', 'purged'] })
 const live = trusted({ $in: ['depositing', 'stored', 'purging'] })
 const open = trusted({ $nin: ['done', 'stale'] })
+/** The port's own bound on what is named in one question. */
+const mostNamed = 1_000
 /** A tenant has a handful; more would be a defect, and is cut off rather than held in memory. */
 const mostOpenRuns = 1_000
+/** Of one document or subject. */
 const mostAnswers = 10_000
 /** One a year for centuries. */
 const mostEpochs = 1_000
-const byId: Order = { _id: 1 }
 
 /** The ledger in MongoDB: bodies as the domain types them, conditions and order by fields beside them. */
 export class MongoLedger implements Ledger {
@@ -71,12 +68,20 @@ export class MongoLedger implements Ledger {
     return this.#one('subjects', { _id: rowId(tenant, id), tenant })
   }
 
+  findSubjects(tenant: TenantId, ids: readonly SubjectId[]): Promise<readonly Subject[]> {
+    return this.#all('subjects', { _id: among(ids.map(id => rowId(tenant, id))), tenant }, { limit: mostNamed })
+  }
+
   findReview(tenant: TenantId, id: ReviewId): Promise<Review | undefined> {
     return this.#one('reviews', { _id: rowId(tenant, id), tenant })
   }
 
   findReviewOf(tenant: TenantId, document: DocumentId): Promise<Review | undefined> {
     return this.#one('reviews', { tenant, document })
+  }
+
+  reviewsOf(tenant: TenantId, documents: readonly DocumentId[]): Promise<readonly Review[]> {
+    return this.#all('reviews', { tenant, document: among(documents) }, { limit: mostNamed })
   }
 
   listReviews(tenant: TenantId, state: Review['state'], page: Page<ReviewId>): Promise<readonly Review[]> {
@@ -121,6 +126,17 @@ export class MongoLedger implements Ledger {
     return this.#all('documents', { tenant, subject, state: live, _id: after(tenant, page) }, page)
   }
 
+  liveDocumentsOf(
+    tenant: TenantId,
+    subjects: readonly SubjectId[],
+    { after: last, limit }: Parameters<Ledger['liveDocumentsOf']>[2],
+  ): Promise<readonly Document[]> {
+    const order = { limit, sort: { subject: 1, _id: 1 } } as const
+    const all = { tenant, subject: among(subjects), state: live }
+    if (last === undefined) return this.#all('documents', all, order)
+    return this.#all('documents', { ...all, $or: beyond('subject', last.subject, rowId(tenant, last.id)) }, order)
+  }
+
   dueSubjects(
     tenant: TenantId,
     asOfMs: number,
@@ -130,10 +146,7 @@ export class MongoLedger implements Ledger {
     const due = { tenant, lookMs: trusted({ $lte: asOfMs }) }
     if (last === undefined) return this.#all('subjects', due, order)
     const { lookAtMs, id } = last
-    const isBeyond = trusted([
-      { lookMs: trusted({ $gt: lookAtMs }) },
-      { lookMs: lookAtMs, _id: trusted({ $gt: rowId(tenant, id) }) },
-    ])
+    const isBeyond = beyond('lookMs', lookAtMs, rowId(tenant, id))
     const rest = { tenant, lookMs: trusted({ $gte: lookAtMs, $lte: asOfMs }), $or: isBeyond }
     return this.#all('subjects', rest, order)
   }
@@ -171,7 +184,8 @@ export class MongoLedger implements Ledger {
   }
 
   answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
-    return this.#all('answers', { tenant, ...of }, { limit: mostAnswers })
+    const [name, ids] = 'documents' in of ? (['document', of.documents] as const) : (['subject', of.subjects] as const)
+    return this.#all('answers', { tenant, [name]: among(ids) }, { limit: mostAnswers * Math.max(1, ids.length) })
   }
 
   findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined> {
@@ -241,7 +255,11 @@ export class MongoLedger implements Ledger {
   async namedBlobs(blobKeys: readonly string[]): Promise<ReadonlySet<string>> {
     const filter = { blobKey: trusted({ $in: blobKeys }) }
     const rows = await this.#mongo.ask(session =>
-      this.#rows('documents').find(filter, { blobKey: 1, _id: 0 }, { lean: true, session }),
+      modelOf<LedgerRow>(this.#mongo.connection, 'documents').find(
+        filter,
+        { blobKey: 1, _id: 0 },
+        { lean: true, session },
+      ),
     )
     return new Set(rows.flatMap(({ blobKey }) => blobKey ?? []))
   }
@@ -262,28 +280,15 @@ export class MongoLedger implements Ledger {
     return dropLease(this.#mongo, name, holder)
   }
 
-  #rows(name: LedgerCollection): Model<LedgerRow> {
-    return modelOf(this.#mongo.connection, name)
+  #one<Row>(name: LedgerCollection, filter: object): Promise<Row | undefined> {
+    return firstBody(this.#mongo, name, filter)
   }
 
-  async #one<Row>(name: LedgerCollection, filter: object): Promise<Row | undefined> {
-    return (await this.#all<Row>(name, filter, { limit: 1 }))[0]
-  }
-
-  /** What `commit` wrote, as it was: nothing else writes bodies. */
-  async #all<Row>(name: LedgerCollection, filter: object, { limit, sort = byId }: Listing): Promise<readonly Row[]> {
-    const rows = await this.#mongo.ask(session =>
-      this.#rows(name).find(filter, { body: 1 }, { lean: true, session, sort, limit, maxTimeMS: 2_000 }),
-    )
-    return rows.map(({ body }) => body as Row)
+  #all<Row>(name: LedgerCollection, filter: object, listing: Listing): Promise<readonly Row[]> {
+    return bodiesOf(this.#mongo, name, filter, listing)
   }
 
   #count(name: LedgerCollection, filter: object): Promise<number> {
-    return this.#mongo.ask(session => this.#rows(name).countDocuments(filter, { session, maxTimeMS: 2_000 }))
+    return countRows(this.#mongo, name, filter)
   }
-}
-
-/** The ids of one tenant that come after the page's. */
-function after<Id extends string>(tenant: TenantId, page: Page<Id>): object {
-  return trusted({ $gt: rowId(tenant, page.after ?? ''), $lt: pastIdsOf(tenant) })
 }

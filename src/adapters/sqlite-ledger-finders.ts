@@ -1,12 +1,16 @@
 const visible = "state IN ('stored', 'purging', 'purged')"
 const live = "state IN ('depositing', 'stored', 'purging')"
 const overdue = "state IN ('depositing', 'abandoned')"
+/** Many are named by one parameter, a JSON array. */
+const named = 'IN (SELECT value FROM json_each(?))'
 
 /** Finders: each binds the tenant first, where there is one. */
 export const sql = {
   document: 'SELECT body FROM document WHERE tenant = ? AND id = ?',
   documentsOf: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND ${visible} AND id > ? ORDER BY id LIMIT ?`,
   liveDocuments: `SELECT body FROM document WHERE tenant = ? AND subject = ? AND ${live} AND id > ? ORDER BY id LIMIT ?`,
+  liveDocumentsOf: `SELECT body FROM document WHERE tenant = ? AND subject ${named} AND ${live} AND (subject, id) > (?, ?)
+    ORDER BY subject, id LIMIT ?`,
   purging: "SELECT body FROM document WHERE tenant = ? AND state = 'purging' AND id > ? ORDER BY id LIMIT ?",
   purgedSince: 'SELECT count(*) AS n FROM document WHERE tenant = ? AND purged_ms >= ?',
   underLaterPolicies: `SELECT count(*) AS n FROM document
@@ -18,6 +22,7 @@ export const sql = {
   everyDocument: 'SELECT body FROM document WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
   subjectByReference: 'SELECT body FROM subject WHERE tenant = ? AND reference = ?',
   subject: 'SELECT body FROM subject WHERE tenant = ? AND id = ?',
+  subjects: `SELECT body FROM subject WHERE tenant = ? AND id ${named}`,
   everySubject: 'SELECT body FROM subject WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
   dueSubjects: `SELECT body FROM subject WHERE tenant = ? AND look_ms <= ? AND (look_ms, id) > (?, ?)
     ORDER BY look_ms, id LIMIT ?`,
@@ -27,12 +32,13 @@ export const sql = {
   unansweredSubjects: 'SELECT body FROM subject WHERE tenant = ? AND unanswered = 1 AND id > ? ORDER BY id LIMIT ?',
   review: 'SELECT body FROM review WHERE tenant = ? AND id = ?',
   reviewOf: 'SELECT body FROM review WHERE tenant = ? AND document = ?',
+  reviewsOf: `SELECT body FROM review WHERE tenant = ? AND document ${named}`,
   reviewsIn: 'SELECT body FROM review WHERE tenant = ? AND state = ? AND id > ? ORDER BY id LIMIT ?',
   everyReview: 'SELECT body FROM review WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?',
   desk: 'SELECT body FROM desk WHERE tenant = ? AND person = ?',
   answer: 'SELECT body FROM answer WHERE key = ?',
-  answersOfDocument: 'SELECT body FROM answer WHERE tenant = ? AND document = ? ORDER BY key',
-  answersOfSubject: 'SELECT body FROM answer WHERE tenant = ? AND subject = ? ORDER BY key',
+  answersOfDocuments: `SELECT body FROM answer WHERE tenant = ? AND document ${named}`,
+  answersOfSubjects: `SELECT body FROM answer WHERE tenant = ? AND subject ${named}`,
   expiredAnswers: 'SELECT body FROM answer WHERE tenant = ? AND expires_ms < ? ORDER BY expires_ms, key LIMIT ?',
   everyAnswer: 'SELECT body FROM answer WHERE tenant = ? AND key > ? ORDER BY key LIMIT ?',
   apiKey: 'SELECT body FROM api_key WHERE key_id = ?',

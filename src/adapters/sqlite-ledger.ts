@@ -54,12 +54,20 @@ export class SqliteLedger implements Ledger {
     return this.#one(sql.subject, tenant, id)
   }
 
+  findSubjects(tenant: TenantId, ids: readonly SubjectId[]): Promise<readonly Subject[]> {
+    return this.#all(sql.subjects, tenant, JSON.stringify(ids))
+  }
+
   findReview(tenant: TenantId, id: ReviewId): Promise<Review | undefined> {
     return this.#one(sql.review, tenant, id)
   }
 
   findReviewOf(tenant: TenantId, document: DocumentId): Promise<Review | undefined> {
     return this.#one(sql.reviewOf, tenant, document)
+  }
+
+  reviewsOf(tenant: TenantId, documents: readonly DocumentId[]): Promise<readonly Review[]> {
+    return this.#all(sql.reviewsOf, tenant, JSON.stringify(documents))
   }
 
   listReviews(tenant: TenantId, state: Review['state'], page: Page<ReviewId>): Promise<readonly Review[]> {
@@ -102,6 +110,15 @@ export class SqliteLedger implements Ledger {
     return this.#all(sql.liveDocuments, tenant, subject, page.after ?? '', page.limit)
   }
 
+  liveDocumentsOf(
+    tenant: TenantId,
+    subjects: readonly SubjectId[],
+    { after, limit }: Parameters<Ledger['liveDocumentsOf']>[2],
+  ): Promise<readonly Document[]> {
+    const from = [after?.subject ?? '', after?.id ?? '']
+    return this.#all(sql.liveDocumentsOf, tenant, JSON.stringify(subjects), ...from, limit)
+  }
+
   dueSubjects(
     tenant: TenantId,
     asOfMs: number,
@@ -142,8 +159,8 @@ export class SqliteLedger implements Ledger {
   }
 
   answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
-    if ('document' in of) return this.#all(sql.answersOfDocument, tenant, of.document)
-    return this.#all(sql.answersOfSubject, tenant, of.subject)
+    if ('documents' in of) return this.#all(sql.answersOfDocuments, tenant, JSON.stringify(of.documents))
+    return this.#all(sql.answersOfSubjects, tenant, JSON.stringify(of.subjects))
   }
 
   findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined> {

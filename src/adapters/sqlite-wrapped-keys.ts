@@ -11,6 +11,7 @@ const insert = `INSERT INTO wrapped_key (${columns}) SELECT ?1, ?2, ?3, ?4, ?5, 
 /** What was destroyed is all zeros; a stored list begins with its count, and an empty one is nothing else. */
 const isThere = "(substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)"
 const find = `SELECT ${columns} FROM wrapped_key WHERE id = ? AND ${isThere}`
+const epochsOf = `SELECT id, epoch FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?)) AND ${isThere}`
 /** What a row was stays behind as zeros under another name of the same length, and what it becomes is a row of its own. */
 const leave = `UPDATE wrapped_key SET id = ?1, edks = zeroblob(length(edks))
   WHERE id = ?2 AND epoch = ?3 AND length(id) = length(?1) AND ${isThere}`
@@ -58,6 +59,10 @@ export class SqliteWrappedKeys implements WrappedKeys {
     return row && keyOf(row)
   }
 
+  async epochsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    return epochsIn(await this.#thread.read('wrapped-keys', epochsOf, [JSON.stringify(ids)]))
+  }
+
   async replace(_by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean> {
     const { epoch, edks, rewrapped } = next
     const left = `old/${randomBytes(id.length).toString('hex')}`.slice(0, id.length)
@@ -69,13 +74,16 @@ export class SqliteWrappedKeys implements WrappedKeys {
     return written.done
   }
 
-  async destroy(_by: Grant, ids: readonly string[]): Promise<void> {
+  async destroy(_by: Grant, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const params = [JSON.stringify(ids)]
     const overwritten = this.#thread.write('wrapped-keys', [
-      { sql: forgetEmpty, params: [JSON.stringify(ids)] },
-      { sql: destroy, params: [JSON.stringify(ids)] },
+      { sql: epochsOf, params },
+      { sql: forgetEmpty, params },
+      { sql: destroy, params },
     ])
     // Asked for in the same breath: what is queued after the write is done after it, also when nothing was left to overwrite.
-    await Promise.all([overwritten, this.#thread.emptyLog('wrapped-keys')])
+    const [written] = await Promise.all([overwritten, this.#thread.emptyLog('wrapped-keys')])
+    return epochsIn(written.done ? written.rows : [])
   }
 
   async list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]> {
@@ -102,6 +110,10 @@ export class SqliteWrappedKeys implements WrappedKeys {
   async closeEpoch(_by: Grant, epoch: string, tenant: TenantId): Promise<void> {
     await this.#thread.write('wrapped-keys', [{ sql: closeEpoch, params: [tenant, epoch] }])
   }
+}
+
+function epochsIn(rows: readonly SqlRow[]): ReadonlyMap<string, string> {
+  return new Map(rows.map(({ id, epoch }) => [id as string, epoch as string]))
 }
 
 function keyOf(row: SqlRow): WrappedKey {

@@ -3,6 +3,7 @@ import type { DocumentId, SubjectId, TenantId } from '../domain/ids.ts'
 import type { Vault } from './vault.ts'
 
 const atOnce = 100
+const ofManyAtOnce = 1_000
 
 /**
  * Every paper that is still of a subject, attempts under way included; ascending by id. Whoever decides on them commits together
@@ -19,6 +20,22 @@ export async function livePapers(
     const page = await vault.ledger.liveDocuments(tenant, subject, pageAfter(after))
     papers.push(...page)
     if (page.length < atOnce) return papers
+  }
+}
+
+/** The same of many at once; those of whom nothing is left are absent. */
+export async function livePapersOf(
+  vault: Pick<Vault, 'ledger'>,
+  tenant: TenantId,
+  subjects: readonly SubjectId[],
+): Promise<ReadonlyMap<SubjectId, readonly Document[]>> {
+  const papers: Document[] = []
+  for (;;) {
+    const after = papers.at(-1)
+    const page = { limit: ofManyAtOnce, ...(after ? { after } : {}) }
+    const some = await vault.ledger.liveDocumentsOf(tenant, subjects, page)
+    papers.push(...some)
+    if (some.length < ofManyAtOnce) return Map.groupBy(papers, ({ subject }) => subject)
   }
 }
 

@@ -84,8 +84,12 @@ export interface Ledger {
   findUpload(tenant: TenantId, subject: SubjectId, uploadMac: string): Promise<Document | undefined>
   findSubject(tenant: TenantId, reference: SubjectReference): Promise<Subject | undefined>
   findSubjectById(tenant: TenantId, id: SubjectId): Promise<Subject | undefined>
+  /** Those of at most 1,000 subjects that are there, in no order. */
+  findSubjects(tenant: TenantId, ids: readonly SubjectId[]): Promise<readonly Subject[]>
   findReview(tenant: TenantId, id: ReviewId): Promise<Review | undefined>
   findReviewOf(tenant: TenantId, document: DocumentId): Promise<Review | undefined>
+  /** The reviews of at most 1,000 documents, in no order. */
+  reviewsOf(tenant: TenantId, documents: readonly DocumentId[]): Promise<readonly Review[]>
   listReviews(tenant: TenantId, state: Review['state'], page: Page<ReviewId>): Promise<readonly Review[]>
   findDesk(tenant: TenantId, person: PersonId): Promise<Desk | undefined>
   findAnswer(key: string): Promise<Answer | undefined>
@@ -99,6 +103,12 @@ export interface Ledger {
 
   /** Documents of one subject in the states `depositing`, `stored` and `purging`: what is still of them; ascending by id. */
   liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]>
+  /** The same of at most 1,000 subjects; ascending by subject and id, strictly after `after`. */
+  liveDocumentsOf(
+    tenant: TenantId,
+    subjects: readonly SubjectId[],
+    page: Page<{ readonly subject: SubjectId; readonly id: DocumentId }>,
+  ): Promise<readonly Document[]>
   /**
    * Subjects whose `lookAtMs` is at or before `asOfMs`, earliest first and of one instant by id, strictly after `after`. Its
    * cost does not grow with the subjects that are not due.
@@ -124,10 +134,10 @@ export interface Ledger {
    * grow with those that did not.
    */
   countUnderLaterPolicies(tenant: TenantId, version: number): Promise<number>
-  /** Answers that name this document, and those of the subject's events: what is erased with them. */
+  /** Answers that name one of these documents, or those of the subjects' events: what is erased with them. At most 1,000 of either. */
   answersOf(
     tenant: TenantId,
-    of: { readonly document: DocumentId } | { readonly subject: SubjectId },
+    of: { readonly documents: readonly DocumentId[] } | { readonly subjects: readonly SubjectId[] },
   ): Promise<readonly Answer[]>
   findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined>
   /** Descending by id: the newest first, strictly before `after`. */

@@ -39,10 +39,15 @@ export interface WrappedKeys {
    */
   put(by: Grant, key: WrappedKey): Promise<'stored' | 'exists'>
   get(id: string): Promise<WrappedKey | undefined>
+  /** Under which epoch each of at most 1,000 rows is, by id; without those that are not there. */
+  epochsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** One conditional replacement of a row that is there under `expectedEpoch`; never inserts. */
   replace(by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean>
-  /** Resolves when the bytes of these rows are gone from every file of the store; absent ids are success. */
-  destroy(by: Grant, ids: readonly string[]): Promise<void>
+  /**
+   * Resolves when the bytes of these rows are gone from every file of the store; absent ids are success. At most 1,000.
+   * @returns under which epoch each row was that was there, by id: the one it was destroyed under, whatever was known before
+   */
+  destroy(by: Grant, ids: readonly string[]): Promise<ReadonlyMap<string, string>>
   /** Ascending by id, strictly after `after`; across tenants, for `check` and the sweep of orphans. */
   list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]>
   /** Rows of one tenant under one epoch, ascending by id, strictly after `after`; costs nothing for the others. */

@@ -4,7 +4,7 @@ import type { PurgeItem, PurgeOutcome } from '../domain/purge-run.ts'
 import { judge, type Retention, retentionOf } from '../domain/retention.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
-import { livePapers } from '../guards/live-papers.ts'
+import { livePapersOf } from '../guards/live-papers.ts'
 import type { Vault } from '../guards/vault.ts'
 
 /** One paper to destroy: by the line of a plan, or without one when it was given up already. */
@@ -20,22 +20,25 @@ export interface SubjectFile {
   readonly papers: ReadonlyMap<DocumentId, Document>
 }
 
-/** Reads the file of one subject. */
-export async function readFile(
+/** Reads the files of these subjects, and with them the targets. */
+export async function readFiles(
   vault: Pick<Vault, 'ledger'>,
   tenant: Tenant,
-  id: SubjectId,
+  ids: readonly SubjectId[],
   targets: readonly Target[],
-): Promise<SubjectFile> {
-  // The papers after the person: whoever moves one later has moved the person's version.
-  const subject = await vault.ledger.findSubjectById(tenant.id, id)
-  const papers = new Map((await livePapers(vault, tenant.id, id)).map(document => [document.id, document]))
-  for (const target of targets) {
-    if (papers.has(target.document)) continue
-    const found = await vault.ledger.findDocument(tenant.id, target.document)
-    if (found) papers.set(found.id, found)
+): Promise<ReadonlyMap<SubjectId, SubjectFile>> {
+  // The papers after the persons: whoever moves one later has moved the person's version.
+  const subjects = new Map((await vault.ledger.findSubjects(tenant.id, ids)).map(subject => [subject.id, subject]))
+  const live = await livePapersOf(vault, tenant.id, ids)
+  const papersOf = (id: SubjectId) => new Map((live.get(id) ?? []).map(document => [document.id, document]))
+  const files = new Map(ids.map(id => [id, { subject: subjects.get(id), papers: papersOf(id) }]))
+  const others = targets.filter(({ subject, document }) => !files.get(subject)?.papers.has(document))
+  const found = await Promise.all(others.map(({ document }) => vault.ledger.findDocument(tenant.id, document)))
+  for (const [at, { subject }] of others.entries()) {
+    const document = found[at]
+    if (document) files.get(subject)?.papers.set(document.id, document)
   }
-  return { subject, papers }
+  return files
 }
 
 /** What is to be done about one target now. */

@@ -1,14 +1,17 @@
 import { type PurgingDocument, wrappedKeyId } from '../domain/document.ts'
 import type { Grant } from '../domain/grant.ts'
-import type { DocumentId, PurgeRunId, SubjectId } from '../domain/ids.ts'
+import type { PurgeRunId, SubjectId } from '../domain/ids.ts'
 import type { PurgeOutcome } from '../domain/purge-run.ts'
 import { closedSince } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
-import { judgeTarget, readFile, type SubjectFile, type Target, type Verdict } from './batch-files.ts'
+import { judgeTarget, readFiles, type SubjectFile, type Target, type Verdict } from './batch-files.ts'
 
 const mostTries = 8
+
+/** By the id of the wrapped key. */
+type Epochs = ReadonlyMap<string, string>
 
 /** A target with the grant to destroy it. */
 export interface Granted {
@@ -35,27 +38,30 @@ export interface SubjectBatch {
  * Moves the due papers of one subject to `purging` in one commit with the version of the subject that the decision rests on,
  * so that of a hold and a purge exactly one wins. The loser looks again.
  *
+ * @param known as `epochsOf` gives them
  * @returns what became of each, and the subject's file as it is afterwards
  */
 export async function giveUp(
   vault: Vault,
   tenant: Tenant,
   { id, file: first, judged: before }: SubjectBatch,
+  known: Epochs,
   run: PurgeRunId | undefined,
 ): Promise<{ readonly given: readonly GivenUp[]; readonly file: SubjectFile }> {
-  let [file, judged] = [first, before]
+  let [file, judged, epochs] = [first, before, known]
   for (let tries = 0; tries < mostTries; tries++) {
     const nowMs = vault.clock.nowMs()
     if (tries > 0) {
       const targets = judged.map(({ target }) => target)
-      const seen = await readFile(vault, tenant, id, targets)
+      const seen = (await readFiles(vault, tenant, [id], targets)).get(id) ?? file
       file = seen
       judged = judged.map(one => ({ ...one, verdict: judgeTarget(tenant, seen, one.target, nowMs) }))
+      epochs = await epochsOf(vault, judged)
     }
-    const epochs = await epochsOf(vault, judged)
     const given = judged.map(({ target, grant, verdict }): GivenUp => {
       if (verdict.do === 'nothing') return { target, grant, outcome: verdict.outcome }
-      return { target, grant, document: purgingOf(verdict, epochs.get(verdict.document.id), run, nowMs) }
+      const epoch = epochs.get(wrappedKeyId(verdict.document.messageId))
+      return { target, grant, document: purgingOf(verdict, epoch, run, nowMs) }
     })
     const { changes, after } = changesOf(file, given)
     const [by] = judged
@@ -65,11 +71,10 @@ export async function giveUp(
   return { given: judged.map(({ target, grant }) => ({ target, grant, outcome: 'changed' })), file }
 }
 
-/** The epochs of the wrapped keys that are there still. */
-async function epochsOf(vault: Vault, judged: SubjectBatch['judged']): Promise<ReadonlyMap<DocumentId, string>> {
+/** The epochs of the wrapped keys of these papers that are there still. */
+export function epochsOf(vault: Vault, judged: readonly { readonly verdict: Verdict }[]): Promise<Epochs> {
   const documents = judged.flatMap(({ verdict }) => (verdict.do === 'nothing' ? [] : [verdict.document]))
-  const keys = await Promise.all(documents.map(({ messageId }) => vault.wrappedKeys.get(wrappedKeyId(messageId))))
-  return new Map(documents.flatMap(({ id }, at) => (keys[at] ? [[id, keys[at].epoch] as const] : [])))
+  return vault.wrappedKeys.epochsOf(documents.map(({ messageId }) => wrappedKeyId(messageId)))
 }
 
 function purgingOf(

@@ -1,8 +1,8 @@
+import type { Answer } from '../domain/answer.ts'
 import type { Document, StoredDocument } from '../domain/document.ts'
 import { judge, type Retention, retentionOf } from '../domain/retention.ts'
 import { closedSince, isUnanswered, isWhollyHeld, type Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
-import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
 
 /** What is still being stored, or waits for somebody else, is looked at again after this. */
@@ -36,28 +36,29 @@ export function look(tenant: Tenant, subject: Subject, live: readonly Document[]
 }
 
 /**
- * What becomes of a subject of which nothing is due: its row says when to look again, or goes, with its reference and the
- * answers to its events, when nothing is left and the account is closed. A request to be deleted is answered first, and a hold
- * that was told while the last paper was being destroyed is known until it ends.
+ * What becomes of a subject of which nothing is due: its row says when to look again, or is to be forgotten when nothing is left
+ * and the account is closed. A request to be deleted is answered first, and a hold that was told while the last paper was being
+ * destroyed is known until it ends.
  *
  * @returns no change when there is nothing to write
  */
-export async function afterLook(
-  { ledger }: Pick<Vault, 'ledger'>,
+export function afterLook(
   subject: Subject,
   { isEmpty, nextMs }: Pick<Look, 'isEmpty' | 'nextMs'>,
   nowMs: number,
-): Promise<readonly Change[]> {
-  const { tenant, id, version } = subject
+): 'forget' | readonly Change[] {
   if (isEmpty && closedSince(subject) !== undefined && !isWhollyHeld(subject)) {
-    if (isUnanswered(subject)) return lookAgain(subject, nowMs + soonMs)
-    const answers = await ledger.answersOf(tenant, { subject: id })
-    return [
-      { row: 'subject', expected: version, forget: { tenant, id } },
-      ...answers.map((row): Change => ({ row: 'answer', expected: row.version, forget: { key: row.key } })),
-    ]
+    return isUnanswered(subject) ? lookAgain(subject, nowMs + soonMs) : 'forget'
   }
   return lookAgain(subject, nextMs)
+}
+
+/** The end of a subject's row, with its reference. @param answers to its events */
+export function forgetting({ tenant, id, version }: Subject, answers: readonly Answer[]): readonly Change[] {
+  return [
+    { row: 'subject', expected: version, forget: { tenant, id } },
+    ...answers.map((row): Change => ({ row: 'answer', expected: row.version, forget: { key: row.key } })),
+  ]
 }
 
 function lookAgain({ lookAtMs, ...subject }: Subject, nextMs: number | undefined): readonly Change[] {

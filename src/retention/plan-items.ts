@@ -9,7 +9,7 @@ import type { Tenant } from '../domain/tenant.ts'
 import { codeOf } from '../guards/admit.ts'
 import { livePapers } from '../guards/live-papers.ts'
 import type { Vault } from '../guards/vault.ts'
-import { afterLook, look } from './look.ts'
+import { afterLook, forgetting, look } from './look.ts'
 import { requireRunning } from './stopping.ts'
 
 const subjectsAtOnce = 256
@@ -121,7 +121,11 @@ async function itemsOfSubject(
 ): Promise<{ readonly items: readonly PurgeItem[]; readonly unknown: number }> {
   const found = look(tenant, subject, await livePapers(vault, tenant.id, subject.id), asOfMs)
   if (found.due.length === 0) {
-    const changes = await afterLook(vault, subject, found, vault.clock.nowMs())
+    const after = afterLook(subject, found, vault.clock.nowMs())
+    const changes =
+      after === 'forget'
+        ? forgetting(subject, await vault.ledger.answersOf(tenant.id, { subjects: [subject.id] }))
+        : after
     // One that moved meanwhile is looked at again by the next plan.
     if (changes.length > 0) await vault.ledger.commit(grant, changes)
   }

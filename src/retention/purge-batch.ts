@@ -5,9 +5,9 @@ import type { PurgeOutcome } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admitAll, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
-import { judgeTarget, readFile, type Target, type Verdict } from './batch-files.ts'
+import { judgeTarget, readFiles, type Target, type Verdict } from './batch-files.ts'
 import { bury } from './bury.ts'
-import { type Doomed, type Granted, giveUp } from './give-up.ts'
+import { type Doomed, epochsOf, type Granted, giveUp } from './give-up.ts'
 import { shred } from './shred.ts'
 
 /** On whose behalf a batch is destroyed. */
@@ -30,10 +30,8 @@ type Outcomes = ReadonlyMap<DocumentId, PurgeOutcome>
 export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly Target[]): Promise<Outcomes> {
   const { tenant, caller, run } = batch
   const outcomes = new Map<DocumentId, PurgeOutcome>()
-  const bySubject = Map.groupBy(targets, ({ subject }) => subject)
-  const files = new Map(
-    await Promise.all([...bySubject].map(async ([id, some]) => [id, await readFile(vault, tenant, id, some)] as const)),
-  )
+  const subjects = [...new Set(targets.map(({ subject }) => subject))]
+  const files = new Map(await readFiles(vault, tenant, subjects, targets))
   const asked: Judged[] = []
   for (const target of targets) {
     const file = files.get(target.subject)
@@ -46,10 +44,11 @@ export async function purgeBatch(vault: Vault, batch: Batch, targets: readonly T
   const granted = await admitTargets(vault, caller, asked, run)
   try {
     const judged = Map.groupBy(granted, ({ target }) => target.subject)
+    const epochs = await epochsOf(vault, granted)
     const left = await Promise.all(
       [...judged].map(([id, some]) => {
         const file = files.get(id) ?? { subject: undefined, papers: new Map() }
-        return giveUp(vault, tenant, { id, file, judged: some }, run)
+        return giveUp(vault, tenant, { id, file, judged: some }, epochs, run)
       }),
     )
     for (const [at, id] of [...judged.keys()].entries()) if (left[at]) files.set(id, left[at].file)

@@ -8,7 +8,7 @@ import type { Doomed } from './give-up.ts'
  * the wrapped key, the body with every version of it. A step that fails for all of them together is tried one by one, so that
  * one paper that cannot be destroyed does not keep the others.
  *
- * @returns those that are gone, and those that are not, each with why
+ * @returns those that are gone, each with the epoch that its key was destroyed under, and those that are not, each with why
  * @throws {VaultError} keys.unavailable, blobs.unavailable - the stores themselves do not answer: nobody is to blame
  */
 export async function shred(
@@ -38,28 +38,32 @@ export async function shred(
   return { gone: bodies.gone, failed }
 }
 
-async function destroyKeys(vault: Vault, some: readonly Doomed[]): Promise<void> {
+/** A key that was wrapped anew since its paper was given up lay under another epoch than the row tells. */
+async function destroyKeys(vault: Vault, some: readonly Doomed[]): Promise<readonly Doomed[]> {
   const [first] = some
-  if (!first) return
-  await vault.wrappedKeys.destroy(
-    first.grant,
-    some.map(({ document }) => wrappedKeyId(document.messageId)),
-  )
+  if (!first) return some
+  const ids = some.map(({ document }) => wrappedKeyId(document.messageId))
+  const epochs = await vault.wrappedKeys.destroy(first.grant, ids)
+  return some.map((one, at) => {
+    const [epoch, { document }] = [epochs.get(ids[at] ?? ''), one]
+    if (epoch === undefined || epoch === document.purge.epoch) return one
+    return { ...one, document: { ...document, purge: { ...document.purge, epoch } } }
+  })
 }
 
-async function deleteBodies(vault: Vault, some: readonly Doomed[]): Promise<void> {
+async function deleteBodies(vault: Vault, some: readonly Doomed[]): Promise<readonly Doomed[]> {
   const [first] = some
-  if (!first) return
+  if (!first) return some
   await vault.blobs.deleteAll(
     first.grant,
     some.map(({ document }) => document.blobKey),
   )
+  return some
 }
 
-async function eachOrAll(doomed: readonly Doomed[], work: (some: readonly Doomed[]) => Promise<void>) {
+async function eachOrAll(doomed: readonly Doomed[], work: (some: readonly Doomed[]) => Promise<readonly Doomed[]>) {
   try {
-    await work(doomed)
-    return { gone: doomed, failed: [] }
+    return { gone: await work(doomed), failed: [] }
   } catch (error) {
     if (doomed.length === 1) return { gone: [], failed: doomed.map(one => ({ one, error })) }
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import type { Document, PurgingDocument } from '../../src/domain/document.ts'
-import type { SubjectId, TenantId } from '../../src/domain/ids.ts'
+import type { DocumentId, SubjectId, TenantId } from '../../src/domain/ids.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change, Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
@@ -105,6 +105,50 @@ export function ledgerRetentionContract(...suite: LedgerSuite): void {
     )
   })
 
+  promise('what is live of many subjects is walked by subject and id, and nobody else is among them', async ledger => {
+    const subjects = byId([aSubject(), aSubject(), aSubject()]).map(({ id }) => id)
+    const [first, , last] = subjects as [SubjectId, SubjectId, SubjectId]
+    const live = [
+      ...byId([aDocument({ subject: first }), stored(aDocument({ subject: first }))]),
+      ...byId([1, 2, 3].map(() => purging(stored(aDocument({ subject: last }))))),
+    ]
+    const others = [
+      purged(purging(stored(aDocument({ subject: first })))),
+      abandoned(aDocument({ subject: last })),
+      aDocument({ subject: last, tenant: elsewhere }),
+      stored(aDocument()),
+    ]
+    for (const put of [...others, ...live.toReversed()]) await bring(ledger, put)
+    for (const limit of [1, 2, 9]) {
+      const found: Document[] = []
+      for (;;) {
+        const after = found.at(-1)
+        const page = await ledger.liveDocumentsOf(here, subjects, { limit, ...(after ? { after } : {}) })
+        assert.ok(page.length <= limit)
+        found.push(...page)
+        if (page.length < limit) break
+      }
+      assert.deepEqual(found, live)
+    }
+    assert.deepEqual(await ledger.liveDocumentsOf(here, [], { limit: 9 }), [])
+  })
+
+  promise('subjects and reviews are found many at once, without those that are not there', async ledger => {
+    const subjects = [aSubject(), aSubject(), aSubject()]
+    const foreign = aSubject({ tenant: elsewhere })
+    for (const put of [...subjects, foreign]) await insert(ledger, { row: 'subject', expected: 0, put })
+    const [one, two] = subjects as [Subject, Subject, Subject]
+    const asked = [one.id, foreign.id, aSubject().id, two.id]
+    assert.deepEqual(byId(await ledger.findSubjects(here, asked)), byId([one, two]))
+    const reviews = [aReview(), aReview(), aReview()]
+    const theirs = aReview({ tenant: elsewhere })
+    for (const put of [...reviews, theirs]) await insert(ledger, { row: 'review', expected: 0, put })
+    const documents = [...reviews.slice(1), theirs].map(({ document }) => document)
+    assert.deepEqual(byId(await ledger.reviewsOf(here, [...documents, aDocument().id])), byId(reviews.slice(1)))
+    assert.deepEqual(await ledger.findSubjects(here, []), [])
+    assert.deepEqual(await ledger.reviewsOf(here, []), [])
+  })
+
   promise(
     'documents whose destruction is under way are walked, and an attempt that failed is counted',
     async ledger => {
@@ -150,10 +194,15 @@ export function ledgerRetentionContract(...suite: LedgerSuite): void {
     for (const put of [...twins, told, anAnswer(), anAnswer({ document, subject, tenant: elsewhere })]) {
       await insert(ledger, { row: 'answer', expected: 0, put })
     }
-    const found = await ledger.answersOf(here, { document })
+    const found = await ledger.answersOf(here, { documents: [document] })
     assert.deepEqual(byKey(found), byKey(twins))
-    assert.deepEqual(await ledger.answersOf(here, { subject }), [told])
-    assert.deepEqual(await ledger.answersOf(here, { document: aDocument().id }), [])
+    assert.deepEqual(await ledger.answersOf(here, { subjects: [subject] }), [told])
+    assert.deepEqual(await ledger.answersOf(here, { documents: [aDocument().id] }), [])
+    const another = anAnswer({ document: aDocument().id })
+    await insert(ledger, { row: 'answer', expected: 0, put: another })
+    const documents = [document, another.document as DocumentId]
+    assert.deepEqual(byKey(await ledger.answersOf(here, { documents })), byKey([...twins, another]))
+    assert.deepEqual(await ledger.answersOf(here, { subjects: [aSubject().id] }), [])
   })
 
   promise('a subject and its reviews are forgotten at exactly that version, all or none', async ledger => {

@@ -72,7 +72,7 @@ test('mongo: a ledger from before retention is filled where it lies, once and ag
     assert.deepEqual(await migrateMongo(mongo, mainCollections), { from: 2, to: 4 })
     assert.deepEqual(await ledger.findSubjectById(here, old.id), kept)
     assert.deepEqual(await ledger.unansweredSubjects(here, { limit: 9 }), [kept])
-    assert.deepEqual(await ledger.answersOf(here, { document: answer.document as DocumentId }), [answer])
+    assert.deepEqual(await ledger.answersOf(here, { documents: [answer.document as DocumentId] }), [answer])
   }
   const next = { ...kept, lookAtMs: 5, version: 2 }
   assert.deepEqual(await ledger.commit(rawGrant, [{ row: 'subject', expected: 1, put: next }]), { done: true })

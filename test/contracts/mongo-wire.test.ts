@@ -111,6 +111,7 @@ async function useAll(t: TestContext): Promise<readonly Sent[]> {
   await keys.put(rawGrant, wrapped)
   await keys.put(rawGrant, wrapped)
   await keys.get(wrapped.id)
+  await keys.epochsOf([wrapped.id])
   await keys.replace(rawGrant, wrapped.id, 'e1', anew('e2', wrapped.edks))
   await keys.listUnder('e2', here, page)
   await keys.countUnder('e2')
@@ -162,7 +163,12 @@ async function useRetention(ledger: MongoLedger): Promise<void> {
     ledger.purgingDocuments(here, page),
     ledger.countPurged(here, 1),
     ledger.countUnderLaterPolicies(here, 1),
-    ledger.answersOf(here, { subject: subject.id }),
+    ledger.answersOf(here, { subjects: [subject.id] }),
+    ledger.answersOf(here, { documents: [aDocument().id] }),
+    ledger.findSubjects(here, [subject.id]),
+    ledger.reviewsOf(here, [aDocument().id]),
+    ledger.liveDocumentsOf(here, [subject.id], page),
+    ledger.liveDocumentsOf(here, [subject.id], { ...page, after: { subject: subject.id, id: aDocument().id } }),
     ledger.findRun(here, run.id),
     ledger.listRuns(here, page),
     ledger.openRuns(here),

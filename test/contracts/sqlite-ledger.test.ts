@@ -25,8 +25,6 @@ const byIndex = {
   purging: 'USING INDEX document_purging (tenant=? AND id>?)',
   purgedSince: 'USING COVERING INDEX document_purged (tenant=? AND purged_ms>?)',
   underLaterPolicies: 'USING INDEX document_policy (tenant=? AND <expr>>?)',
-  answersOfDocument: 'USING INDEX answer_of_document (tenant=? AND document=?)',
-  answersOfSubject: 'USING INDEX answer_of_subject (tenant=? AND subject=?)',
   openRuns: 'USING INDEX purge_run_open (tenant=?)',
 } as const satisfies Partial<Record<keyof typeof sql, string>>
 
@@ -38,6 +36,25 @@ test('sqlite: what the clock of retention asks is answered by an index, in its o
     const steps = plan.map(({ detail }) => String(detail))
     assert.deepEqual(steps.length, 1, `${name}: ${steps.join('; ')}`)
     assert.ok(steps[0]?.endsWith(byIndex[name]), `${name}: ${steps[0]}`)
+  }
+})
+
+const byList = {
+  liveDocumentsOf: 'USING INDEX document_live (tenant=? AND subject=?)',
+  subjects: 'USING INDEX sqlite_autoindex_subject_1 (tenant=? AND id=?)',
+  reviewsOf: 'USING INDEX sqlite_autoindex_review_2 (tenant=? AND document=?)',
+  answersOfDocuments: 'USING INDEX answer_of_document (tenant=? AND document=?)',
+  answersOfSubjects: 'USING INDEX answer_of_subject (tenant=? AND subject=?)',
+} as const satisfies Partial<Record<keyof typeof sql, string>>
+
+test('sqlite: rows of many at once are looked up by an index, one after the other, without sorting', async t => {
+  const { thread } = await freshSqlite(t)
+  for (const name of Object.keys(byList) as (keyof typeof byList)[]) {
+    const params = Array.from(sql[name].matchAll(/\?/g), () => '[]')
+    const plan = await thread.read('ledger', `EXPLAIN QUERY PLAN ${sql[name]}`, params)
+    const [search, ...list] = plan.map(({ detail }) => String(detail))
+    assert.ok(search?.endsWith(byList[name]), `${name}: ${search}`)
+    assert.deepEqual(list, ['LIST SUBQUERY 1', 'SCAN json_each VIRTUAL TABLE INDEX 1:'], name)
   }
 })
 
@@ -66,7 +83,7 @@ test('sqlite: a ledger from before retention is filled where it lies: no holds, 
   const kept = { ...old, holds: [] }
   assert.deepEqual(await ledger.findSubjectById(here, old.id), kept)
   assert.deepEqual(await ledger.unansweredSubjects(here, { limit: 9 }), [kept])
-  assert.deepEqual(await ledger.answersOf(here, { document: answer.document as DocumentId }), [answer])
+  assert.deepEqual(await ledger.answersOf(here, { documents: [answer.document as DocumentId] }), [answer])
   const next = { ...kept, lookAtMs: 5, version: 2 }
   assert.deepEqual(await ledger.commit(rawGrant, [{ row: 'subject', expected: 1, put: next }]), { done: true })
   assert.deepEqual(await ledger.dueSubjects(here, 5, { limit: 9 }), [next])

@@ -124,6 +124,34 @@ export function wrappedKeysContract(
     assert.deepEqual(left.map(key => key.id).sort(), rest.map(key => key.id).sort())
   })
 
+  promise('destroying tells the epoch that each row was under, and so does a look before it', async keys => {
+    const [first, second, moved] = [aWrappedKey(), aWrappedKey({ epoch: 'e7' }), aWrappedKey()]
+    await Promise.all([first, second, moved].map(key => keys.put(rawGrant, key)))
+    const ids = [first.id, second.id, moved.id]
+    const before = [
+      [first.id, 'e1'],
+      [second.id, 'e7'],
+    ] as const
+    assert.deepEqual(await keys.epochsOf([...ids, 'doc/none']), new Map([...before, [moved.id, 'e1']]))
+    assert.ok(await keys.replace(rawGrant, moved.id, 'e1', anew('e2', moved.edks)))
+    assert.deepEqual(await keys.destroy(rawGrant, [...ids, 'doc/none']), new Map([...before, [moved.id, 'e2']]))
+    assert.deepEqual(await keys.epochsOf(ids), new Map())
+    assert.deepEqual(await keys.destroy(rawGrant, ids), new Map())
+    assert.deepEqual(await keys.epochsOf([]), new Map())
+  })
+
+  promise('of a key that is wrapped anew while it is destroyed nothing is left, whatever the order', async keys => {
+    const all = Array.from({ length: 24 }, () => aWrappedKey())
+    await Promise.all(all.map(key => keys.put(rawGrant, key)))
+    const ids = all.map(({ id }) => id)
+    const [destroyed, ...replaced] = await Promise.all([
+      keys.destroy(rawGrant, ids),
+      ...all.map(key => keys.replace(rawGrant, key.id, 'e1', anew('e2', key.edks))),
+    ])
+    assert.deepEqual(await keys.list({ limit: 99 }), [])
+    for (const [at, id] of ids.entries()) assert.equal(destroyed.get(id), replaced[at] ? 'e2' : 'e1')
+  })
+
   promise('256 keys are destroyed in one call while others are being put', async keys => {
     const doomed = Array.from({ length: 256 }, () => aWrappedKey())
     await Promise.all(doomed.map(key => keys.put(rawGrant, key)))

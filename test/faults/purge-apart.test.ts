@@ -25,8 +25,13 @@ const isCommitTo =
     )
 
 const rows: readonly (readonly [says: string, method: string, spoilt: Spoilt])[] = [
-  ['whose papers cannot be read', 'liveDocuments', ({ subject }, [, of]) => of === subject],
-  ['whose review cannot be read', 'findReviewOf', ({ document }, [, id]) => id === document],
+  ['whose row cannot be read', 'findSubjects', ({ subject }, [, of]) => (of as readonly string[]).includes(subject)],
+  [
+    'whose papers cannot be read',
+    'liveDocumentsOf',
+    ({ subject }, [, of]) => (of as readonly string[]).includes(subject),
+  ],
+  ['whose review cannot be read', 'reviewsOf', ({ document }, [, of]) => (of as readonly string[]).includes(document)],
   ['whose paper cannot be given up', 'commit', isCommitTo('purging')],
   ['whose tombstone cannot be put', 'commit', isCommitTo('purged')],
 ]

@@ -189,7 +189,7 @@ test('the next turn of the purge destroys what was given up, and leaves a certif
   const gone = await other.ask('dpo', 'GET', `/v1/documents/${id}`)
   const { ground, reason: why } = gone.json.tombstone
   assert.deepEqual([gone.status, ground, why], [410, 'erasure', 'court-order'])
-  assert.deepEqual(await vault.ledger.answersOf(tenant.id, { document: id }), [])
+  assert.deepEqual(await vault.ledger.answersOf(tenant.id, { documents: [id] }), [])
   assert.equal(await vault.ledger.findReviewOf(tenant.id, id), undefined)
   assert.equal((await other.ask('dpo', 'GET', `/v1/documents/${kept}`)).status, 200)
   const again = await other.post('dpo', path, { reason: 'court-order' }, headers)

@@ -131,7 +131,7 @@ export async function bury(desk: FileDesk, reference: string, forget: boolean): 
     const put = { ...kept, state: 'purged' as const, purgedAtMs: desk.clock.nowMs(), version: document.version + 1 }
     return [{ row: 'document', expected: document.version, put }]
   })
-  const answers = forget ? await ledger.answersOf(tenant, { subject: id }) : []
+  const answers = forget ? await ledger.answersOf(tenant, { subjects: [id] }) : []
   const gone: readonly Change[] = [
     ...(forget ? [{ row: 'subject' as const, expected: version, forget: { tenant, id } }] : []),
     ...answers.map(({ key, version: expected }): Change => ({ row: 'answer', expected, forget: { key } })),
