@@ -39,14 +39,7 @@ export const askApprovalRoute = guarded({
   answers: {
     201: { description: 'It waits for a vote.', schema: approvalView, headers: ['Location', 'Idempotent-Replayed'] },
   },
-  refusals: [
-    'purpose.missing',
-    'purpose.not-allowed',
-    'case.missing',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['purpose.missing', 'purpose.not-allowed', 'case.missing', 'ledger.conflict'],
   verb: async () => (await import('../access/ask-approval.ts')).askApproval,
   handle: async ({ vault }, { caller, body, reason, idempotency }, askApproval) => ({
     kind: 'answered',

@@ -32,14 +32,7 @@ export const addCallerRoute = guarded({
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   body: { json: newCaller },
   answers: { 201: { description: 'The key, once.', schema: addedCaller } },
-  refusals: [
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'caller.exists',
-  ],
+  refusals: ['caller.exists'],
   verb: async () => (await import('../access/add-caller.ts')).addCaller,
   handle: async ({ vault }, { caller, beside, body }, addCaller) => ({
     kind: 'json',
@@ -57,15 +50,7 @@ export const revokeCallerRoute = guarded({
   params: z.strictObject({ keyId }),
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   answers: { 200: { description: 'It is revoked.', schema: callerView } },
-  refusals: [
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'caller.unknown',
-    'ledger.conflict',
-  ],
+  refusals: ['caller.unknown', 'ledger.conflict'],
   verb: async () => (await import('../access/revoke-caller.ts')).revokeCaller,
   handle: async ({ vault }, { caller, beside, params }, revokeCaller) => ({
     kind: 'json',

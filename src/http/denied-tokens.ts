@@ -32,14 +32,7 @@ export const denyTokenRoute = guarded({
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   body: { json: tokenToDeny },
   answers: { 201: { description: 'Denied.', schema: deniedToken } },
-  refusals: [
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'ledger.conflict',
-  ],
+  refusals: ['ledger.conflict'],
   verb: async () => (await import('../access/deny-token.ts')).denyToken,
   handle: async ({ vault }, { caller, beside, body: { issuer, subject, tokenId } }, denyToken) => ({
     kind: 'json',

@@ -60,8 +60,6 @@ export const placeHoldRoute = guarded({
     'hold.exists',
     'hold.too-many',
     'hold.too-late',
-    'idempotency.in-flight',
-    'idempotency.conflict',
     'ledger.conflict',
   ],
   verb: async () => (await import('../retention/place-hold.ts')).placeHold,
@@ -104,18 +102,7 @@ export const releaseHoldRoute = guarded({
   answers: {
     200: { description: 'It has ended.', schema: holdView, headers: ['Location', 'Idempotent-Replayed'] },
   },
-  refusals: [
-    'hold.unknown',
-    'hold.ended',
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['hold.unknown', 'hold.ended', 'ledger.conflict'],
   verb: async () => (await import('../retention/release-hold.ts')).releaseHold,
   handle: async ({ vault }, { caller, params: { id }, reason, beside, idempotency }, releaseHold) => ({
     kind: 'answered',

@@ -92,6 +92,7 @@ function operationOf(route: Route): ZodOpenApiOperationObject {
       ...elsewhere(route),
       ...refusalsOfShape(route),
       ...route.refusals,
+      ...refusalsOfHeaders(route),
     ]),
   }
 }
@@ -125,6 +126,19 @@ function refusalsOfShape(route: GuardedRoute): readonly ErrorCode[] {
   if (!route.body) return keyed
   const body = ['body.malformed', 'body.duplicate-key', 'body.too-large', 'body.truncated', 'body.media-type'] as const
   return [...keyed, ...body, 'request.timeout']
+}
+
+/** What every route answers that heeds a header: what the header names may not fit. */
+function refusalsOfHeaders({ headers = [] }: GuardedRoute): readonly ErrorCode[] {
+  const beside = [
+    'role.second-person',
+    'approval.unknown',
+    'approval.pending',
+    'approval.ended',
+    'approval.other',
+  ] as const
+  const keyed = ['idempotency.in-flight', 'idempotency.conflict'] as const
+  return [...(headers.includes('Vault-Approval') ? beside : []), ...(headers.includes('Idempotency-Key') ? keyed : [])]
 }
 
 // The part meta has no declared encoding: tools would send it as a file of its own media type.

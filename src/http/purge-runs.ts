@@ -35,15 +35,7 @@ export const askPurgeRoute = guarded({
       headers: ['Location', 'Idempotent-Replayed'],
     },
   },
-  refusals: [
-    'purge.stale',
-    'purge.state',
-    'purge.over-cap',
-    'purge.clock',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['purge.stale', 'purge.state', 'purge.over-cap', 'purge.clock', 'ledger.conflict'],
   verb: async () => ({
     requestPlan: (await import('../retention/plan-purge.ts')).requestPlan,
     requestPurge: (await import('../retention/request-purge.ts')).requestPurge,
@@ -135,14 +127,7 @@ export const confirmClockRoute = guarded({
   description: 'After a leap of the clock nothing is destroyed until two people compared it with another.',
   headers: ['Vault-Second-Authorization', 'Vault-Approval'],
   answers: { 200: { description: 'The clock is trusted from now on.', schema: clockTrustView } },
-  refusals: [
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'ledger.conflict',
-  ],
+  refusals: ['ledger.conflict'],
   verb: async () => (await import('../retention/confirm-clock.ts')).confirmClock,
   handle: async ({ vault }, { caller, beside }, confirmClock) => ({
     kind: 'json',

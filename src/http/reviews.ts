@@ -76,15 +76,7 @@ export const decideReviewRoute = guarded({
   answers: {
     201: { description: 'It is decided.', schema: reviewView, headers: ['Location', 'Idempotent-Replayed'] },
   },
-  refusals: [
-    'document.unknown',
-    'role.not-assigned',
-    'review.final',
-    'review.reason',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['document.unknown', 'role.not-assigned', 'review.final', 'review.reason', 'ledger.conflict'],
   verb: async () => (await import('../review/decide-review.ts')).decideReview,
   handle: async ({ vault }, { caller, params: { id }, body, idempotency }, decideReview) => ({
     kind: 'answered',
@@ -106,21 +98,7 @@ export const overrideReviewRoute = guarded({
   answers: {
     201: { description: 'It is decided anew.', schema: reviewView, headers: ['Location', 'Idempotent-Replayed'] },
   },
-  refusals: [
-    'review.unknown',
-    'review.open',
-    'review.same',
-    'review.reason',
-    'document.purged',
-    'role.second-person',
-    'approval.unknown',
-    'approval.pending',
-    'approval.ended',
-    'approval.other',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['review.unknown', 'review.open', 'review.same', 'review.reason', 'document.purged', 'ledger.conflict'],
   verb: async () => (await import('../review/override-review.ts')).overrideReview,
   handle: async ({ vault }, { caller, params: { id }, body, beside, idempotency }, overrideReview) => ({
     kind: 'answered',

@@ -60,6 +60,7 @@ interface Described {
   readonly summary: string
   readonly description?: string
   readonly answers: Readonly<Record<number, AnswerShape>>
+  /** Of its own: those that its shape and its headers bring along are added in `openapi-document.ts`. */
   readonly refusals: readonly ErrorCode[]
 }
 

@@ -44,14 +44,7 @@ export const recordEventRoute = guarded({
       headers: ['Location', 'Idempotent-Replayed'],
     },
   },
-  refusals: [
-    'event.contradictory',
-    'event.not-offered',
-    'hold.too-many',
-    'idempotency.in-flight',
-    'idempotency.conflict',
-    'ledger.conflict',
-  ],
+  refusals: ['event.contradictory', 'event.not-offered', 'hold.too-many', 'ledger.conflict'],
   verb: async () => (await import('../intake/record-event.ts')).recordEvent,
   handle: async ({ vault }, { caller, params: { subject }, body, idempotency }, recordEvent) => {
     const event = eventOf(body)
