@@ -64,13 +64,17 @@ export async function recall(
   fingerprint: string,
 ): Promise<{ readonly replay: Answered } | { readonly claim: Claim }> {
   const row = await vault.ledger.findAnswer(key)
-  if (!row || row.expiresAtMs <= vault.clock.nowMs()) {
-    return { claim: { key, tenant, fingerprint, replaces: row?.version ?? 0 } }
-  }
+  if (!row) return { claim: newClaim(tenant, key, fingerprint) }
+  if (row.expiresAtMs <= vault.clock.nowMs()) return { claim: { key, tenant, fingerprint, replaces: row.version } }
   if (row.fingerprint !== fingerprint) throw new VaultError('idempotency.conflict')
   const replay = replayOf(row)
   if (!replay) throw new VaultError('idempotency.in-flight', { retryAfterSeconds: 5 })
   return { replay }
+}
+
+/** The claim of a request whose key was seen to be free: if it is not any more, the commit that makes its row conflicts. */
+export function newClaim(tenant: TenantId, key: string, fingerprint: string): Claim {
+  return { key, tenant, fingerprint, replaces: 0 }
 }
 
 /** Whether the row answers the very same request already, so that asking again has no effect. */

@@ -17,7 +17,7 @@ import type { Tenant } from '../domain/tenant.ts'
 import { viewDocument } from '../domain/view.ts'
 import { abandonment } from '../guards/abandon.ts'
 import { codeOf, settle } from '../guards/admit.ts'
-import { edkDigest } from '../guards/fingerprints.ts'
+import { edkDigest, uploadMacOf } from '../guards/fingerprints.ts'
 import { type Answered, type Claim, doneAnswer, openAnswer } from '../guards/idempotency.ts'
 import { hashBody, type SealedBody, seal } from '../guards/seal.ts'
 import { newUuid7 } from '../guards/uuid7.ts'
@@ -42,16 +42,24 @@ interface Paper {
   readonly type: PaperType
   readonly kind: string
   readonly inspected: Inspected
-  readonly uploadMac: string
+  /** Of the upload, as `sha256Of` gives it. */
+  readonly digest: string
   readonly claim: Claim
 }
 
-/** Seals the paper for this subject; nothing is written yet. */
+/** Seals the paper for this subject and finds what tells its upload apart, side by side; nothing is written yet. */
 export async function sealFor(vault: Vault, grant: DepositGrant, paper: Paper): Promise<Attempt> {
-  const { caller, tenant, subject, type, kind, inspected, uploadMac, claim } = paper
+  const { caller, tenant, subject, type, kind, inspected, digest, claim } = paper
   const id = newUuid7() as DocumentId
   const context = documentContext({ tenant: tenant.id, subject: subject.id, document: id })
-  const body = await seal(vault, grant, { plaintext: inspected.bytes, context })
+  // Both are waited for, whichever fails: whoever lent the bytes may take them back after that.
+  const [sealed, mac] = await Promise.allSettled([
+    seal(vault, grant, { plaintext: inspected.bytes, context }),
+    uploadMacOf(vault, tenant.id, subject.id, digest),
+  ])
+  if (sealed.status === 'rejected') throw sealed.reason
+  if (mac.status === 'rejected') throw mac.reason
+  const { value: body } = sealed
   const nowMs = vault.clock.nowMs()
   const document: DepositingDocument = {
     state: 'depositing',
@@ -67,7 +75,7 @@ export async function sealFor(vault: Vault, grant: DepositGrant, paper: Paper): 
     messageId: body.messageId,
     blobKey: blobKeyOf(body.messageId),
     media: inspected.media,
-    uploadMac,
+    uploadMac: mac.value,
     deadlineMs: nowMs + limits.deposit.deadlineMs,
     answerKey: claim.key,
   }

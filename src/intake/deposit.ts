@@ -6,8 +6,16 @@ import { limits, type PaperType } from '../domain/media.ts'
 import { closedSince, countUpload, newSubject, type Subject } from '../domain/subject.ts'
 import { isActive, refusePaper, type Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, isLive, type Refusal } from '../guards/admit.ts'
-import { sha256Of, uploadMacOf } from '../guards/fingerprints.ts'
-import { type Answered, answerKeyOf, type Claim, type Idempotency, keyedHash, recall } from '../guards/idempotency.ts'
+import { sha256Of } from '../guards/fingerprints.ts'
+import {
+  type Answered,
+  answerKeyOf,
+  type Claim,
+  type Idempotency,
+  keyedHash,
+  newClaim,
+  recall,
+} from '../guards/idempotency.ts'
 import { tenantOf } from '../guards/tenancy.ts'
 import type { Vault } from '../guards/vault.ts'
 import { type Attempt, abandon, announce, makeWay, publish, sealFor, store } from './attempt.ts'
@@ -15,6 +23,8 @@ import { type Inspected, inspect } from './inspect.ts'
 
 /** Uploads of one person at the same time count against one quota, so each may have to try again. */
 const mostTries = 2 * limits.uploadsPerSubjectAndDay
+/** What was seen of a subject is not looked up again for so long: most people send one paper at a time. */
+const freshMs = 250
 
 export interface DepositInput {
   readonly reference: SubjectReference
@@ -50,6 +60,7 @@ export async function deposit(vault: Vault, caller: Caller, input: DepositInput)
     vault.ledger.findSubject(tenant.id, input.reference),
     vault.ledger.findAnswer(key),
   ])
+  const seen = subject && { subject, atMs: vault.clock.nowMs() }
   const { grant } = await admit(vault, caller, {
     action: 'document.deposit',
     resource: { known: true },
@@ -67,16 +78,13 @@ export async function deposit(vault: Vault, caller: Caller, input: DepositInput)
     const early = earlier ? undefined : settled(looking())
     const digest = await sha256Of(unverified)
     const fingerprint = await keyedHash(vault, 'vault/deposit/1', [input.reference, input.type, input.kind, digest])
-    const first = await recall(vault, tenant.id, key, fingerprint)
-    if ('replay' in first) {
-      // Whoever lent the bytes takes them back when this ends.
-      await early?.catch(() => undefined)
-      await close(vault, grant, { out: 'done', why: 'replayed' })
-      return first.replay
-    }
+    const first = earlier ? await recall(vault, tenant.id, key, fingerprint) : undefined
+    if (first && 'replay' in first) return await replayed(vault, grant, first.replay)
+    const claim = first?.claim ?? newClaim(tenant.id, key, fingerprint)
     const inspected = await (early ?? looking())
-    const { claim } = first
-    attempt = await begin(vault, caller, grant, { tenant, input, inspected, digest, claim, signal })
+    const begun = await begin(vault, caller, grant, { tenant, input, inspected, digest, claim, seen, signal })
+    if ('replay' in begun) return await replayed(vault, grant, begun.replay)
+    attempt = begun
     const bodySha256 = await store(vault, grant, attempt, signal)
     signal.throwIfAborted()
     return await publish(vault, grant, attempt, bodySha256)
@@ -87,67 +95,63 @@ export async function deposit(vault: Vault, caller: Caller, input: DepositInput)
   }
 }
 
+async function replayed(vault: Vault, grant: Grant<'document.deposit'>, replay: Answered): Promise<Answered> {
+  await close(vault, grant, { out: 'done', why: 'replayed' })
+  return replay
+}
+
 interface Beginning {
   readonly tenant: Tenant
   readonly input: DepositInput
   readonly inspected: Inspected
   readonly digest: string
   readonly claim: Claim
+  /** At admission; absent while nobody knew the subject. */
+  readonly seen: { readonly subject: Subject; readonly atMs: number } | undefined
   readonly signal: AbortSignal
 }
 
 /**
  * Seals, and commits subject, invisible row and open answer together. The conditions of the commit stand for a look at each; when
  * one of them moved meanwhile, or another upload of the same file was first, it looks, and tries again.
+ *
+ * @returns the attempt, or what another request with the same key has answered meanwhile
  */
 async function begin(
   vault: Vault,
   caller: Caller,
   grant: Grant<'document.deposit'>,
-  { tenant, input, inspected, digest, claim: first, signal }: Beginning,
-): Promise<Attempt> {
+  { tenant, input, inspected, digest, claim: first, seen, signal }: Beginning,
+): Promise<Attempt | { readonly replay: Answered }> {
   let attempt: Attempt | undefined
   for (let tries = 0; tries < mostTries; tries++) {
     signal.throwIfAborted()
     const nowMs = vault.clock.nowMs()
-    const known = await vault.ledger.findSubject(tenant.id, input.reference)
+    const isFresh = tries === 0 && seen !== undefined && nowMs - seen.atMs < freshMs
+    const known = isFresh ? seen.subject : await vault.ledger.findSubject(tenant.id, input.reference)
+    const again = tries > 0 ? await recall(vault, tenant.id, first.key, first.fingerprint) : { claim: first }
+    if ('replay' in again) return again
+    const { claim } = again
     const subject = countedSubject(
       known ?? freshSubject(caller, tenant.id, input.reference, nowMs),
       tenant,
       input,
       nowMs,
     )
-    const uploadMac = await uploadMacOf(vault, tenant.id, subject.id, digest)
-    const other = tries > 0 && (await vault.ledger.findUpload(tenant.id, subject.id, uploadMac))
+    if (attempt?.document.subject !== subject.id) {
+      const { type, kind } = input
+      attempt = await sealFor(vault, grant, { caller, tenant, subject, type, kind, inspected, digest, claim })
+    }
+    const other = tries > 0 && (await vault.ledger.findUpload(tenant.id, subject.id, attempt.document.uploadMac))
     if (other) {
       await makeWay(vault, grant, other)
       continue
     }
-    const claim = tries > 0 ? await claimOf(vault, first) : first
-    if (attempt?.document.subject !== subject.id) {
-      attempt = await sealFor(vault, grant, {
-        caller,
-        tenant,
-        subject,
-        type: input.type,
-        kind: input.kind,
-        inspected,
-        uploadMac,
-        claim,
-      })
-    }
     attempt = { ...attempt, claim, subject }
     if (await announce(vault, grant, attempt, known?.version ?? 0)) return attempt
-    await vault.clock.sleep(Math.random() * 4 * tries)
+    if (tries > 0) await vault.clock.sleep(Math.random() * 4 * tries)
   }
   throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
-}
-
-async function claimOf(vault: Vault, { tenant, key, fingerprint }: Claim): Promise<Claim> {
-  const known = await recall(vault, tenant, key, fingerprint)
-  if ('claim' in known) return known.claim
-  // The other request with this key finished while this one was being inspected: its answer is replayed on the next try.
-  throw new VaultError('idempotency.in-flight', { retryAfterSeconds: 1 })
 }
 
 /** The same promise; its failure is met when it is awaited, and is no unhandled rejection if something else fails first. */
