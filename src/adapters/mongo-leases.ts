@@ -1,16 +1,10 @@
 import { type Model, trusted } from 'mongoose'
+import type { Ledger } from '../ports/ledger.ts'
 import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
 import { type LeaseRow, modelOf } from './mongo-schema.ts'
 
 /** Whoever holds a lease for so much longer than anybody may took it by a clock that ran ahead. */
 const aheadMs = 86_400_000
-
-interface Wanted {
-  readonly name: string
-  readonly holder: string
-  readonly nowMs: number
-  readonly untilMs: number
-}
 
 /**
  * Renewed by its holder, else taken where it is free or has ended, else made: each step is one conditional write, so of
@@ -18,17 +12,24 @@ interface Wanted {
  *
  * @returns a fencing number that grows with each change of holder, or undefined when another holds it
  */
-export async function takeLease(mongo: MongoConnection, wanted: Wanted): Promise<number | undefined> {
-  const { name, holder, nowMs, untilMs } = wanted
+export async function takeLease(
+  mongo: MongoConnection,
+  ...[name, holder, nowMs, forMs, everyMs]: Parameters<Ledger['takeLease']>
+): Promise<number | undefined> {
+  const untilMs = nowMs + forMs
+  const restsLongest = everyMs === undefined ? 0 : nowMs + 1.5 * everyMs
   const leases: Model<LeaseRow> = modelOf(mongo.connection, 'leases')
   const change = (filter: object, update: object) =>
     mongo.ask(session => leases.findOneAndUpdate(filter, update, { session, returnDocument: 'after', lean: true }))
   const renewed = await change({ _id: name, holder }, { $set: { untilMs } })
   if (renewed) return renewed.fence
-  for (const over of [{ $lte: nowMs }, { $gt: untilMs + aheadMs }]) {
-    const taken = await change({ _id: name, untilMs: trusted(over) }, { $set: { holder, untilMs }, $inc: { fence: 1 } })
-    if (taken) return taken.fence
-  }
+  const free = [
+    { untilMs: trusted({ $lte: nowMs }) },
+    { untilMs: trusted({ $gt: untilMs + aheadMs }) },
+    { holder: '', untilMs: trusted({ $gt: restsLongest }) },
+  ]
+  const taken = await change({ _id: name, $or: free }, { $set: { holder, untilMs }, $inc: { fence: 1 } })
+  if (taken) return taken.fence
   try {
     await mongo.ask(session => leases.insertOne({ _id: name, holder, untilMs, fence: 1 }, { session }))
     return 1
@@ -39,7 +40,11 @@ export async function takeLease(mongo: MongoConnection, wanted: Wanted): Promise
 }
 
 /** The row stays, without a holder, so that the fencing number goes on. */
-export async function dropLease(mongo: MongoConnection, name: string, holder: string): Promise<void> {
+export async function dropLease(
+  mongo: MongoConnection,
+  ...[name, holder, restUntilMs = 0]: Parameters<Ledger['dropLease']>
+): Promise<void> {
   const leases: Model<LeaseRow> = modelOf(mongo.connection, 'leases')
-  await mongo.ask(session => leases.updateOne({ _id: name, holder }, { $set: { holder: '', untilMs: 0 } }, { session }))
+  const rest = { $set: { holder: '', untilMs: restUntilMs } }
+  await mongo.ask(session => leases.updateOne({ _id: name, holder }, rest, { session }))
 }

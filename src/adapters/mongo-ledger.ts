@@ -272,12 +272,12 @@ export class MongoLedger implements Ledger {
     return commitChanges(this.#mongo, changes)
   }
 
-  takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined> {
-    return takeLease(this.#mongo, { name, holder, nowMs, untilMs: nowMs + forMs })
+  takeLease(...lease: Parameters<Ledger['takeLease']>): Promise<number | undefined> {
+    return takeLease(this.#mongo, ...lease)
   }
 
-  dropLease(name: string, holder: string): Promise<void> {
-    return dropLease(this.#mongo, name, holder)
+  dropLease(...lease: Parameters<Ledger['dropLease']>): Promise<void> {
+    return dropLease(this.#mongo, ...lease)
   }
 
   #one<Row>(name: LedgerCollection, filter: object): Promise<Row | undefined> {

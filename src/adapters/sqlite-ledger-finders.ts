@@ -61,9 +61,10 @@ export const sql = {
     ON CONFLICT (name) DO UPDATE SET
       fence = fence + (holder <> excluded.holder), holder = excluded.holder, until_ms = excluded.until_ms
     WHERE until_ms <= ?4 OR holder = excluded.holder OR until_ms > excluded.until_ms + 86400000
+      OR (holder = '' AND until_ms > ?5)
     RETURNING fence`,
   // The row stays, without a holder, so that the fencing number goes on.
-  dropLease: "UPDATE lease SET holder = '', until_ms = 0 WHERE name = ? AND holder = ?",
+  dropLease: "UPDATE lease SET holder = '', until_ms = ?3 WHERE name = ?1 AND holder = ?2",
 } as const
 
 const tenantTables = [

@@ -241,15 +241,16 @@ export class SqliteLedger implements Ledger {
     return { done: false, change: step, conflict: rule === 'unique' ? 'unique' : 'version' }
   }
 
-  async takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined> {
-    const step = { sql: sql.takeLease, params: [name, holder, nowMs + forMs, nowMs], changes: 1 }
+  async takeLease(...[name, holder, nowMs, forMs, everyMs]: Parameters<Ledger['takeLease']>) {
+    const restsLongest = everyMs === undefined ? 0 : nowMs + 1.5 * everyMs
+    const step = { sql: sql.takeLease, params: [name, holder, nowMs + forMs, nowMs, restsLongest], changes: 1 }
     const written = await this.#thread.write('ledger', [step])
     return written.done ? (written.rows[0]?.fence as number) : undefined
   }
 
   /** Where a job ends, what it erased goes from the file and its log too; if that cannot be now, with the end of the next. */
-  async dropLease(name: string, holder: string): Promise<void> {
-    await this.#thread.write('ledger', [{ sql: sql.dropLease, params: [name, holder] }])
+  async dropLease(name: string, holder: string, restUntilMs = 0): Promise<void> {
+    await this.#thread.write('ledger', [{ sql: sql.dropLease, params: [name, holder, restUntilMs] }])
     await this.#forgetting.finish()
   }
 

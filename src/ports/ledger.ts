@@ -180,10 +180,12 @@ export interface Ledger {
 
   /**
    * Takes or renews the named lease until `nowMs + forMs` if it is free, expired, or held by `holder`; also where it would last a
-   * day longer than that, since only a clock that ran ahead can have taken it.
-   * @returns a fencing number that grows with each change of holder, or undefined when another holds it
+   * day longer than that, since only a clock that ran ahead can have taken it. Whoever names the period of its work does not get
+   * it while it rests (`dropLease`), unless from the end of that rest half a period more than one would still be to come: only
+   * a clock that was ahead, or was set back since, can have said so.
+   * @returns a fencing number that grows with each change of holder, or undefined when another holds it, or it rests
    */
-  takeLease(name: string, holder: string, nowMs: number, forMs: number): Promise<number | undefined>
-  /** Ends the lease if `holder` still holds it. */
-  dropLease(name: string, holder: string): Promise<void>
+  takeLease(name: string, holder: string, nowMs: number, forMs: number, everyMs?: number): Promise<number | undefined>
+  /** Ends the lease if `holder` still holds it, and lets it rest until `restUntilMs`. */
+  dropLease(name: string, holder: string, restUntilMs?: number): Promise<void>
 }

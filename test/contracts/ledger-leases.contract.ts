@@ -30,6 +30,36 @@ export function ledgerLeasesContract(...suite: LedgerSuite): void {
     assert.equal(await ledger.takeLease('sweep', 'b', 1, 10), 2)
   })
 
+  promise('a lease that rests is nobody’s for that period, but whoever works without one may have it', async ledger => {
+    assert.equal(await ledger.takeLease('sweep', 'a', 100, 50, 60), 1)
+    await ledger.dropLease('sweep', 'a', 160)
+    assert.equal(await ledger.takeLease('sweep', 'b', 159, 50, 60), undefined)
+    assert.equal(await ledger.takeLease('sweep', 'a', 159, 50, 60), undefined, 'who rested it waits too')
+    assert.equal(await ledger.takeLease('sweep', 'b', 160, 50, 60), 2)
+    await ledger.dropLease('sweep', 'a', 999)
+    assert.equal(await ledger.takeLease('sweep', 'c', 209, 50, 60), undefined, 'only the holder lets it rest')
+    await ledger.dropLease('sweep', 'b', 220)
+    assert.equal(await ledger.takeLease('sweep', 'c', 170, 50), 3)
+  })
+
+  promise('a holder that died in its work is followed when the lease ends, a failure at once', async ledger => {
+    assert.equal(await ledger.takeLease('sweep', 'dead', 100, 50, 60), 1)
+    assert.equal(await ledger.takeLease('sweep', 'b', 149, 50, 60), undefined)
+    assert.equal(await ledger.takeLease('sweep', 'b', 150, 50, 60), 2)
+    await ledger.dropLease('sweep', 'b')
+    assert.equal(await ledger.takeLease('sweep', 'c', 151, 50, 60), 3)
+  })
+
+  promise(
+    'a clock that was ahead, or is set back, keeps nobody from work for longer than a period and a half',
+    async ledger => {
+      await ledger.takeLease('sweep', 'a', 100_000, 50, 60)
+      await ledger.dropLease('sweep', 'a', 100_060)
+      assert.equal(await ledger.takeLease('sweep', 'b', 99_970, 50, 60), undefined, 'clocks differ a little')
+      assert.equal(await ledger.takeLease('sweep', 'b', 99_969, 50, 60), 2)
+    },
+  )
+
   promise('of racers for a lease exactly one gets it', async ledger => {
     const holders = Array.from({ length: 16 }, (_, i) => `h${i}`)
     const numbers = await Promise.all(holders.map(holder => ledger.takeLease('sweep', holder, 0, 10)))
