@@ -1,6 +1,7 @@
 import type { Gauge, Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
+import { countedAtLeisure } from '../retention/counted-at-leisure.ts'
 import { type PurgeFigures, purgeFigures } from '../retention/purge-figures.ts'
 
 /** Whoever scrapes more often is told the same again. */
@@ -63,19 +64,23 @@ export function registerPurgeMetrics(make: typeof Gauge, registers: Registry[], 
 }
 
 function cached(vault: Figured): () => Promise<ReadonlyMap<string, PurgeFigures>> {
+  const countPurged = countedAtLeisure((...of) => vault.ledger.countPurged(...of))
   let kept: { readonly sinceMs: number; readonly figures: Promise<ReadonlyMap<string, PurgeFigures>> } | undefined
   return () => {
     const nowMs = performance.now()
-    if (!kept || nowMs - kept.sinceMs > keptMs) kept = { sinceMs: nowMs, figures: figuresOf(vault) }
+    if (!kept || nowMs - kept.sinceMs > keptMs) kept = { sinceMs: nowMs, figures: figuresOf(vault, countPurged) }
     return kept.figures
   }
 }
 
-async function figuresOf(vault: Figured): Promise<ReadonlyMap<string, PurgeFigures>> {
+async function figuresOf(
+  vault: Figured,
+  countPurged: Figured['ledger']['countPurged'],
+): Promise<ReadonlyMap<string, PurgeFigures>> {
   const all = new Map<string, PurgeFigures>()
   for (const tenant of vault.tenants.values()) {
     try {
-      all.set(tenant.id, await purgeFigures(vault, tenant))
+      all.set(tenant.id, await purgeFigures(vault, tenant, countPurged))
     } catch (error) {
       vault.log.warn('purge not counted', { tenant: tenant.id, code: codeOf(error) })
     }
