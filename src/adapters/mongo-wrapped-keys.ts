@@ -67,6 +67,12 @@ export class MongoWrappedKeys implements WrappedKeys {
     return row ? keyOf(row) : undefined
   }
 
+  async epochsOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const filter = { _id: trusted({ $in: ids }) }
+    const rows = await this.#mongo.ask(session => this.#keys.find(filter, { epoch: 1 }, { ...found, session }))
+    return new Map(rows.map(({ _id, epoch }) => [_id, epoch]))
+  }
+
   async replace(_by: Grant, id: string, expectedEpoch: string, next: Rewrapped): Promise<boolean> {
     const $set = { ...next, edks: edksOf(next.edks) }
     const { matchedCount } = await this.#mongo.ask(session =>
@@ -75,9 +81,22 @@ export class MongoWrappedKeys implements WrappedKeys {
     return matchedCount === 1
   }
 
-  async destroy(_by: Grant, ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return
-    await this.#mongo.ask(session => this.#keys.deleteMany({ _id: trusted({ $in: ids }) }, { session }))
+  /** Each under the epoch that it was seen under: one that was wrapped anew meanwhile stays, and is looked at again. */
+  async destroy(_by: Grant, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const destroyed = new Map<string, string>()
+    for (let left = ids; left.length > 0; ) {
+      const epochs = await this.epochsOf(left)
+      const unsure: string[] = []
+      for (const [epoch, rows] of Map.groupBy(epochs, ([, under]) => under)) {
+        const some = rows.map(([id]) => id)
+        const filter = { _id: trusted({ $in: some }), epoch }
+        const { deletedCount } = await this.#mongo.ask(session => this.#keys.deleteMany(filter, { session }))
+        if (deletedCount !== some.length) unsure.push(...some)
+      }
+      for (const [id, epoch] of epochs) destroyed.set(id, epoch)
+      left = unsure
+    }
+    return destroyed
   }
 
   async list(page: { readonly after?: string; readonly limit: number }): Promise<readonly WrappedKey[]> {
