@@ -1,4 +1,5 @@
 import type { Caller } from '../domain/caller.ts'
+import { isOwnOf } from '../domain/document.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
 import { onlookerOf } from '../domain/retention-view.ts'
@@ -33,9 +34,10 @@ export async function describeDocument(
     resource: {
       known: document !== undefined,
       unknownCode: 'document.unknown',
-      own: document !== undefined && document.state !== 'purged' && document.depositedBy === caller.id,
+      own: document !== undefined && isOwnOf(document, caller.id),
       assigned: isAssigned(review, caller.id, nowMs),
-      due: document !== undefined && isDue(tenant, subject, document, nowMs),
+      // Whatever is destroyed was due before.
+      due: document !== undefined && (document.state === 'purged' || isDue(tenant, subject, document, nowMs)),
     },
     document: id,
     ...(document ? { subject: document.subject } : {}),

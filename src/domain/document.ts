@@ -74,11 +74,13 @@ export interface PurgeDecision {
   /** Of a lapse: the day on which it became due, and the version of the policy whose rule decided. */
   readonly dueOn?: string
   readonly policyVersion?: number
+  /** Of an erasure: the two who decided it. */
+  readonly decidedBy?: readonly PersonId[]
   /** Which wrapping key its data key lay under when its destruction began; afterwards nobody can tell. */
   readonly epoch?: string
 }
 
-/** The tombstone: no media, no size, no key, no reference. */
+/** The tombstone: no media, no size, no key, no reference; of people only staff and services, by the ids of the trail. */
 export interface PurgedDocument {
   readonly state: 'purged'
   readonly id: DocumentId
@@ -90,6 +92,10 @@ export interface PurgedDocument {
   readonly closedAtMs?: number
   readonly purgedAtMs: number
   readonly basis: string
+  /** Absent in tombstones that were written before it was kept: they are nobody's own. */
+  readonly depositedBy?: PersonId
+  /** Of an erasure: the two who decided it. */
+  readonly decidedBy?: readonly PersonId[]
   readonly certificate: { readonly log: string; readonly index: number }
   readonly version: number
 }
@@ -113,6 +119,16 @@ export const documentMoves: Readonly<Record<DocumentState, readonly DocumentStat
   // To itself: its certificate is written anew when the entry was lost with a restored backup.
   purged: ['purged'],
   abandoned: [],
+}
+
+/** Whether it is this person's own: they brought it in, or are one of the two who decided its erasure. Its end changes nothing. */
+export function isOwnOf(document: Document, person: PersonId): boolean {
+  return document.depositedBy === person || decidersOf(document).includes(person)
+}
+
+function decidersOf(document: Document): readonly PersonId[] {
+  if (document.state === 'purged') return document.decidedBy ?? []
+  return document.state === 'purging' ? (document.purge.decidedBy ?? []) : []
 }
 
 /** `v1/<first byte hex>/<messageId hex>`: no tenant and no subject in paths. */

@@ -39,7 +39,7 @@ export const problems: Readonly<Record<ErrorCode, Problem>> = {
   'credential.invalid': p(401, 'The credential is not in force', 'It is malformed, unknown, expired, revoked or denied.'),
   'role.not-allowed': p(403, 'Your role may not do this', 'No role of the caller has this right. The refusal is on record.'),
   'role.not-assigned': p(403, 'Only the assigned reviewer may do this', 'Take the review first; the right ends with the decision or when the assignment expires.'),
-  'role.not-own': p(403, 'Only what is yours', 'This role reaches only what it deposited or is assigned to.'),
+  'role.not-own': p(403, 'Only what is yours', 'This role reaches only what it deposited, is assigned to, or decided to erase.'),
   'role.second-person': p(403, 'A second person is needed', 'Another person who holds the right must stand beside the caller, by Vault-Second-Authorization, or have voted, by Vault-Approval.'),
   'purpose.missing': p(403, 'A purpose is needed', 'Send Vault-Purpose with one of the purposes of the platform.'),
   'purpose.not-allowed': p(403, 'This purpose is not one of the platform', 'The platform promised its users the purposes listed in allowed.'),

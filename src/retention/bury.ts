@@ -149,7 +149,7 @@ async function stillUnburied(vault: Vault, certified: readonly Certified[]): Pro
 }
 
 function tombstoneChange({ document, settlement }: Certified, nowMs: number): Change {
-  const { id, tenant, subject, type, policyVersion, storedAtMs, purge, version } = document
+  const { id, tenant, subject, type, policyVersion, storedAtMs, depositedBy, purge, version } = document
   const put: PurgedDocument = {
     state: 'purged',
     id,
@@ -161,6 +161,8 @@ function tombstoneChange({ document, settlement }: Certified, nowMs: number): Ch
     ...(purge.closedAtMs === undefined ? {} : { closedAtMs: purge.closedAtMs }),
     purgedAtMs: nowMs,
     basis: purge.basis,
+    depositedBy,
+    ...(purge.decidedBy === undefined ? {} : { decidedBy: purge.decidedBy }),
     certificate: settlement.outcome,
     version: version + 1,
   }

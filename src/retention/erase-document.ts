@@ -3,7 +3,7 @@ import type { Document, PurgingDocument, StoredDocument } from '../domain/docume
 import type { ErasureReason } from '../domain/erasure.ts'
 import { VaultError } from '../domain/errors.ts'
 import { holdsDocument } from '../domain/hold.ts'
-import type { DocumentId } from '../domain/ids.ts'
+import type { DocumentId, PersonId } from '../domain/ids.ts'
 import { floorOf, retentionOf } from '../domain/retention.ts'
 import { onlookerOf } from '../domain/retention-view.ts'
 import { closedSince, type Subject } from '../domain/subject.ts'
@@ -82,7 +82,7 @@ export async function eraseDocument(vault: Vault, caller: Caller, input: Erasure
       // Sooner, never later, than the purge looks at the person's other papers: this clock was held against nothing.
       const lookAtMs = Math.min(old.lookAtMs ?? nowMs, nowMs)
       const subject: Subject = { ...old, lookAtMs, version: old.version + 1 }
-      const purging = givenUp(document, subject, input.why, nowMs)
+      const purging = givenUp(document, subject, { why: input.why, decidedBy: [caller.id, second.id] }, nowMs)
       const view = viewDocument(purging, subject, undefined, onlookerOf(tenant, caller))
       const answer = { status: 202, location: `/v1/documents/${input.id}`, body: JSON.stringify(view) }
       const about = { document: input.id, subject: subject.id }
@@ -132,13 +132,18 @@ function refuseErasure(
   return { code: 'document.floor', facts: { detail: `Kept until ${until} under ${law}.` } }
 }
 
-function givenUp(document: StoredDocument, subject: Subject, why: ErasureReason, nowMs: number): PurgingDocument {
+function givenUp(
+  document: StoredDocument,
+  subject: Subject,
+  { why, decidedBy }: { readonly why: ErasureReason; readonly decidedBy: readonly PersonId[] },
+  nowMs: number,
+): PurgingDocument {
   const closedAtMs = closedSince(subject)
   return {
     ...document,
     state: 'purging',
     purgingSinceMs: nowMs,
-    purge: { kind: 'erasure', basis: why, ...(closedAtMs === undefined ? {} : { closedAtMs }) },
+    purge: { kind: 'erasure', basis: why, decidedBy, ...(closedAtMs === undefined ? {} : { closedAtMs }) },
     attempts: 0,
     version: document.version + 1,
   }

@@ -1,5 +1,5 @@
 import type { Caller } from '../domain/caller.ts'
-import type { PurgedDocument } from '../domain/document.ts'
+import { isOwnOf, type PurgedDocument } from '../domain/document.ts'
 import { type Entry, parseEntry } from '../domain/entry.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { DocumentId } from '../domain/ids.ts'
@@ -33,7 +33,9 @@ export async function readCertificate(
     resource: {
       known: document !== undefined,
       unknownCode: 'document.unknown',
-      own: document !== undefined && document.state !== 'purged' && document.depositedBy === caller.id,
+      own: document !== undefined && isOwnOf(document, caller.id),
+      // Whatever is destroyed was due before.
+      due: document?.state === 'purged',
     },
     document: id,
     ...(document ? { subject: document.subject } : {}),

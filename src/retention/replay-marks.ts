@@ -18,6 +18,7 @@ import type { Vault } from '../guards/vault.ts'
 import type { DestroyedMark } from '../ports/destroyed.ts'
 import type { Change } from '../ports/ledger.ts'
 import { bury } from './bury.ts'
+import { ownersIn } from './certificate.ts'
 
 const dayMs = 86_400_000
 
@@ -156,11 +157,13 @@ async function certify(vault: Vault, tenant: Tenant, replayed: readonly Replayed
 }
 
 /** What the lost entry said, as far as the tombstone knows it. */
-function certificateAnew({ type, basis, policyVersion, purgedAtMs }: PurgedDocument, tenant: Tenant): Detail {
+function certificateAnew(row: PurgedDocument, tenant: Tenant): Detail {
+  const { type, basis, policyVersion, purgedAtMs } = row
   return {
     kind: basis.includes(':') ? 'lapse' : 'erasure',
     type,
     basis,
+    ...ownersIn(row),
     dueOn: dayIn(purgedAtMs, tenant.zone),
     policyVersion,
     epoch: 'unknown',

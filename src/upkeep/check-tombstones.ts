@@ -9,7 +9,7 @@ const certifying: ReadonlySet<string> = new Set<Action>(['purge.execute', 'resto
 
 /** A tombstone's certificate stands where it says and is of this very paper. */
 export async function checkTombstone(document: PurgedDocument, reader: EntryReader): Promise<readonly Finding[]> {
-  const { tenant, id, subject, certificate, basis } = document
+  const { tenant, id, subject, certificate, basis, depositedBy, decidedBy } = document
   const which = { tenant, document: id, ...certificate }
   const entry = await reader.at(certificate)
   if (!entry) return [{ code: 'certificate.missing', ...which }]
@@ -19,6 +19,8 @@ export async function checkTombstone(document: PurgedDocument, reader: EntryRead
     ['tenant', entry.ten, tenant],
     ['subject', entry.sub, subject],
     ['basis', entry.det?.basis, basis],
+    ['depositedBy', entry.det?.depositedBy, depositedBy],
+    ['decidedBy', entry.det?.decidedBy?.toString(), decidedBy?.toString()],
   ]
   const differs = compared.find(([, said, kept]) => said !== kept)
   return differs ? [{ code: 'certificate.differs', ...which, detail: differs[0] }] : []

@@ -92,7 +92,7 @@ export function purging(document: StoredDocument): PurgingDocument {
 }
 
 export function purged(document: PurgingDocument, purgedAtMs = 5_000): PurgedDocument {
-  const { id, tenant, subject, type, policyVersion, storedAtMs } = document
+  const { id, tenant, subject, type, policyVersion, storedAtMs, depositedBy } = document
   return {
     state: 'purged',
     id,
@@ -103,6 +103,8 @@ export function purged(document: PurgingDocument, purgedAtMs = 5_000): PurgedDoc
     storedAtMs,
     purgedAtMs,
     basis: document.purge.basis,
+    depositedBy,
+    decidedBy: [depositedBy],
     certificate: { log: `${tenant}/2026`, index: 9 },
     version: document.version + 1,
   }

@@ -43,7 +43,8 @@ test('what two people give up is out of reach at once, and its subject is looked
   assert.equal((await look(other)).status, 200)
   const row = await desk.document(id)
   assert.ok(row.state === 'purging')
-  assert.deepEqual([row.purge, row.attempts], [{ kind: 'erasure', basis: 'uploaded-in-error' }, 0])
+  const decidedBy = ['first-dpo-jnetot', 'first-legal-jnetot']
+  assert.deepEqual([row.purge, row.attempts], [{ kind: 'erasure', basis: 'uploaded-in-error', decidedBy }, 0])
   assert.equal((await desk.subject('error')).lookAtMs, desk.clock.nowMs())
   const entries = (await recorded(desk.opened.vault, 'jnetot')).filter(({ act }) => act === 'document.erase')
   const [intent, outcome] = entries.slice(-2)

@@ -116,6 +116,7 @@ test('"a second person looks at each list before anything is destroyed"', async 
     'basis',
     'certificate',
     'closedAtMs',
+    'depositedBy',
     'id',
     'policyVersion',
     'purgedAtMs',

@@ -126,8 +126,18 @@ export async function bury(desk: FileDesk, reference: string, forget: boolean): 
   const live = await ledger.liveDocuments(tenant, id, { limit: 100 })
   const tombs = live.flatMap((document): readonly Change[] => {
     if (document.state !== 'purging') return []
-    const { id, tenant, subject, type, policyVersion, storedAtMs, trail, purge } = document
-    const kept = { id, tenant, subject, type, policyVersion, storedAtMs, basis: purge.basis, certificate: trail }
+    const { id, tenant, subject, type, policyVersion, storedAtMs, depositedBy, trail, purge } = document
+    const kept = {
+      id,
+      tenant,
+      subject,
+      type,
+      policyVersion,
+      storedAtMs,
+      basis: purge.basis,
+      depositedBy,
+      certificate: trail,
+    }
     const put = { ...kept, state: 'purged' as const, purgedAtMs: desk.clock.nowMs(), version: document.version + 1 }
     return [{ row: 'document', expected: document.version, put }]
   })
