@@ -8,16 +8,7 @@ import type { Vault } from '../../src/guards/vault.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import type { RewrapProgress } from '../../src/upkeep/rewrap.ts'
-import {
-  callerAs,
-  depositPaper,
-  documentOf,
-  findingsOf,
-  newPaper,
-  noisePicture,
-  readPaper,
-  tenantId,
-} from '../support/house-work.ts'
+import { callerAs, findingsOf, noisePicture, readPaper, storePaper, tenantId } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
 import { keyOf, rotate, rotateKey, rotationScene, storedOf } from '../support/rotation.ts'
@@ -59,7 +50,7 @@ suite('an epoch of the key file, from its flip to its end', () => {
     const late = { id: `doc/${'0'.repeat(64)}`, tenant: tenantId, document: 'd', createdAtMs: 1, ...old }
     const { facts } = await refused(ports.wrappedKeys.put(rawGrant, late), 'keys.unavailable')
     assert.equal(facts.detail, 'epoch.closed')
-    const id = documentOf(await depositPaper(vault, newPaper(await noisePicture(2))))
+    const id = await storePaper(vault, await noisePicture(2))
     assert.equal((await keyOf(vault, id)).epoch, 'docs/2')
   })
 

@@ -7,7 +7,8 @@ import type { Answered } from '../../src/guards/idempotency.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
-import { Faults, manners, type PortCall, watchPorts } from '../support/failing-ports.ts'
+import { type Faults, manners, type PortCall } from '../support/failing-ports.ts'
+import { openFailingVault } from '../support/failing-vault.ts'
 import {
   approve,
   callerAs,
@@ -20,12 +21,12 @@ import {
   type Paper,
   readPaper,
   reviewOf,
+  storePaper,
   take,
   tenantId,
 } from '../support/house-work.ts'
-import { TestClock } from '../support/test-clock.ts'
+import type { TestClock } from '../support/test-clock.ts'
 import { intentsOf } from '../support/trail-lines.ts'
-import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 
 const hourMs = 3_600_000
 const noSignal = new AbortController().signal
@@ -33,21 +34,19 @@ const noSignal = new AbortController().signal
 const hurry = 10
 
 suite('every port call of a verb fails in turn', { concurrency: false }, () => {
-  const faults = new Faults()
-  const clock = new TestClock()
   const stack = new AsyncDisposableStack()
   let vault: Vault
+  let clock: TestClock
+  let faults: Faults
   let picture: Uint8Array
   let kept: Buffer
 
   before(async () => {
-    const folder = stack.use(await newVaultFolder())
-    const open = stack.use(await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) }))
-    vault = open.vault
+    ;({ vault, clock, faults } = stack.use(await openFailingVault()))
     picture = await noisePicture(1, 300)
     kept = await normalised(vault, picture)
     // What the first of all calls alone does is done.
-    await readPaper(vault, documentOf(await depositPaper(vault, newPaper(picture))))
+    await readPaper(vault, await storePaper(vault, picture))
   })
   after(() => stack.disposeAsync())
 
@@ -102,7 +101,7 @@ suite('every port call of a verb fails in turn', { concurrency: false }, () => {
   })
 
   test('not one byte of a paper is given without an intent that is durable', async () => {
-    const id = documentOf(await depositPaper(vault, newPaper(picture)))
+    const id = await storePaper(vault, picture)
     const calls = await failEach(
       async () => () => readPaper(vault, id),
       async (fails, what) => {

@@ -15,13 +15,14 @@ import type { Ports } from '../../src/ports/ports.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { sweepOrphans } from '../../src/upkeep/sweep-orphans.ts'
 import { Faults, watchPorts } from '../support/failing-ports.ts'
+import { openFailingVault } from '../support/failing-vault.ts'
 import {
   depositPaper,
-  documentOf,
   findingsOf,
   newPaper,
   noisePicture,
   readPaper,
+  storePaper,
   tenantId,
 } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
@@ -34,11 +35,8 @@ const noSignal = new AbortController().signal
 
 suite('what was once wrong stays right', () => {
   test('an upload is not told that a file is kept while another upload of it may still fail', async () => {
-    await using folder = await newVaultFolder()
-    const faults = new Faults()
-    const clock = new TestClock()
-    await using open = await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) })
-    const { vault } = open
+    await using open = await openFailingVault()
+    const { vault, clock, faults } = open
     const paper = newPaper(await noisePicture(1))
     const first = await failCommits(faults, () => depositPaper(vault, paper))
     assert.equal(first.status, 'rejected')
@@ -50,11 +48,8 @@ suite('what was once wrong stays right', () => {
   })
 
   test('the sweep of deposits ends when what it finds cannot be cleared away', async () => {
-    await using folder = await newVaultFolder()
-    const faults = new Faults()
-    const clock = new TestClock()
-    await using open = await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) })
-    const { vault } = open
+    await using open = await openFailingVault()
+    const { vault, clock, faults } = open
     const picture = await noisePicture(1, 16)
     for (let made = 0; made < 100; made++) await failCommits(faults, () => depositPaper(vault, newPaper(picture)))
     clock.advance(200_000)
@@ -78,7 +73,7 @@ suite('what was once wrong stays right', () => {
     await using folder = await newVaultFolder()
     const clock = new TestClock()
     const picture = await noisePicture(1)
-    const id = await inVault(folder, clock, async vault => documentOf(await depositPaper(vault, newPaper(picture))))
+    const id = await inVault(folder, clock, async vault => await storePaper(vault, picture))
     const row = takeRow(folder, id)
     clock.advance(3 * dayMs)
     const swept = await inVault(folder, clock, vault => sweepOrphans(vault, noSignal))
@@ -92,7 +87,7 @@ suite('what was once wrong stays right', () => {
     const faults = new Faults()
     await using open = await openWrapped(folder.config, { wrap: ports => watchPorts(ports, faults.at) })
     const { vault } = open
-    const id = documentOf(await depositPaper(vault, newPaper(await noisePicture(1))))
+    const id = await storePaper(vault, await noisePicture(1))
     let given = false
     const read = await faults.during(
       ({ port }) => port === 'batches' && given,

@@ -14,7 +14,8 @@ import { finishPurging } from '../../src/retention/finish-purging.ts'
 import { placeHold } from '../../src/retention/place-hold.ts'
 import { releaseHold } from '../../src/retention/release-hold.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
-import { Faults, manners, watchPorts } from '../support/failing-ports.ts'
+import { type Faults, manners } from '../support/failing-ports.ts'
+import { openFailingVault } from '../support/failing-vault.ts'
 import {
   callerAs,
   depositPaper,
@@ -24,24 +25,21 @@ import {
   noisePicture,
   tenantId,
 } from '../support/house-work.ts'
-import { TestClock } from '../support/test-clock.ts'
-import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
+import type { TestClock } from '../support/test-clock.ts'
 
 const noSignal = new AbortController().signal
 const hourMs = 3_600_000
 const hurry = 10
 
 suite('every port call of holds, events, erasures and answers fails in turn', { concurrency: false }, () => {
-  const faults = new Faults()
-  const clock = new TestClock()
   const stack = new AsyncDisposableStack()
   let vault: Vault
+  let clock: TestClock
+  let faults: Faults
   let picture: Uint8Array
 
   before(async () => {
-    const folder = stack.use(await newVaultFolder())
-    const open = stack.use(await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) }))
-    vault = open.vault
+    ;({ vault, clock, faults } = stack.use(await openFailingVault()))
     picture = await noisePicture(1, 40)
   })
   after(async () => {

@@ -17,6 +17,7 @@ import {
   noisePicture,
   readPaper,
   reviewOf,
+  storePaper,
   take,
   tenantId,
 } from '../support/house-work.ts'
@@ -60,7 +61,7 @@ suite('of two who race for one effect exactly one wins', () => {
 
   test('of two who decide, and the decision that stands is the one that was answered', async () => {
     for (let race = 0; race < races; race++) {
-      const document = documentOf(await depositPaper(vault, newPaper(picture)))
+      const document = await storePaper(vault, picture)
       const racers = [callerAs('senior-reviewer', `one-${race}`), callerAs('senior-reviewer', `other-${race}`)]
       const results = await Promise.allSettled(racers.map(racer => approve(vault, document, `key-${race}`, racer)))
       const winner = requireOneWinner(results, ['review.final', 'ledger.conflict'])

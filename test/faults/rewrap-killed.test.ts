@@ -5,16 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { DocumentId } from '../../src/domain/ids.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
-import {
-  depositPaper,
-  documentOf,
-  findingsOf,
-  newPaper,
-  noisePicture,
-  normalised,
-  readPaper,
-  tenantId,
-} from '../support/house-work.ts'
+import { findingsOf, noisePicture, normalised, readPaper, storePaper, tenantId } from '../support/house-work.ts'
 import { TestClock } from '../support/test-clock.ts'
 import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 
@@ -43,7 +34,7 @@ test('a rotation that is killed between any two port calls is carried on by the 
   const ids: DocumentId[] = []
   {
     await using open = await openWrapped(place.config)
-    for (let n = 0; n < 3; n++) ids.push(documentOf(await depositPaper(open.vault, newPaper(picture))))
+    for (let n = 0; n < 3; n++) ids.push(await storePaper(open.vault, picture))
   }
   const sides = (await run(place.folder, 0)) ?? []
   // Between the end of one call and the beginning of the next nothing happens that could be lost.

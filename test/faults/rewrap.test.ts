@@ -7,15 +7,7 @@ import type { Ports } from '../../src/ports/ports.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import { rewrapKeys } from '../../src/upkeep/rewrap.ts'
-import {
-  depositPaper,
-  documentOf,
-  findingsOf,
-  newPaper,
-  noisePicture,
-  readPaper,
-  tenantId,
-} from '../support/house-work.ts'
+import { findingsOf, noisePicture, readPaper, storePaper, tenantId } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
 import { keyOf, rotate, rotationScene, storedOf } from '../support/rotation.ts'
@@ -47,10 +39,7 @@ suite('rewrapping beside everything else', () => {
     })
     const { vault } = stack.use(await openWrapped(config, { wrap }))
     const picture = await noisePicture(1)
-    const ids = [
-      documentOf(await depositPaper(vault, newPaper(picture))),
-      documentOf(await depositPaper(vault, newPaper(picture))),
-    ]
+    const ids = [await storePaper(vault, picture), await storePaper(vault, picture)]
     const victim = await keyOf(vault, ids[0] as DocumentId)
     doomed = victim.id
     await rotate(vault)

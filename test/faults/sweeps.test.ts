@@ -12,38 +12,28 @@ import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
 import { sweepOrphans } from '../../src/upkeep/sweep-orphans.ts'
 import { upkeepCaller } from '../../src/upkeep/upkeep-caller.ts'
-import { Faults, watchPorts } from '../support/failing-ports.ts'
+import { openFailingVault } from '../support/failing-vault.ts'
 import {
   callerAs,
   depositPaper,
-  documentOf,
   findingsOf,
   newPaper,
   noisePicture,
   readPaper,
+  storePaper,
   tenantId,
 } from '../support/house-work.ts'
 import { rawGrant } from '../support/raw-grant.ts'
-import { TestClock } from '../support/test-clock.ts'
 import { everyEntry } from '../support/trail-lines.ts'
-import { newVaultFolder, openWrapped } from '../support/vault-folder.ts'
 
 const dayMs = 86_400_000
 const noSignal = new AbortController().signal
 
-async function freshVault() {
-  const stack = new AsyncDisposableStack()
-  const folder = stack.use(await newVaultFolder())
-  const [clock, faults] = [new TestClock(), new Faults()]
-  const open = stack.use(await openWrapped(folder.config, { clock, wrap: ports => watchPorts(ports, faults.at) }))
-  return { ...open, clock, faults, [Symbol.asyncDispose]: () => stack.disposeAsync() }
-}
-
 test('an attempt that failed is cleared away: key, body, row, and on record; what is stored stays', async () => {
-  await using fresh = await freshVault()
+  await using fresh = await openFailingVault()
   const { vault, ports, clock, faults } = fresh
   const picture = await noisePicture(1)
-  const kept = documentOf(await depositPaper(vault, newPaper(picture)))
+  const kept = await storePaper(vault, picture)
   await faults.during(
     ({ name, at }) => name === 'blobs.put' && at === 'after',
     () => depositPaper(vault, newPaper(picture)),
@@ -64,9 +54,9 @@ test('an attempt that failed is cleared away: key, body, row, and on record; wha
 })
 
 test('an orphan is deleted after a day, on record, and nothing that a row names', async () => {
-  await using fresh = await freshVault()
+  await using fresh = await openFailingVault()
   const { vault, ports, clock } = fresh
-  const kept = documentOf(await depositPaper(vault, newPaper(await noisePicture(1))))
+  const kept = await storePaper(vault, await noisePicture(1))
   const [key] = await ports.wrappedKeys.list({ limit: 1 })
   assert.ok(key)
   const orphan = parseMessageId(randomBytes(32).toString('hex')) as MessageId
@@ -81,7 +71,7 @@ test('an orphan is deleted after a day, on record, and nothing that a row names'
 })
 
 test('an answer is forgotten after seven days, and then its key may be used anew', async () => {
-  await using fresh = await freshVault()
+  await using fresh = await openFailingVault()
   const { vault, clock } = fresh
   const paper = newPaper(await noisePicture(1))
   await depositPaper(vault, paper)
@@ -95,7 +85,7 @@ test('an answer is forgotten after seven days, and then its key may be used anew
 })
 
 test('a denial is forgotten once no token and no vote can need it, and not before; one that was renewed stays', async () => {
-  await using fresh = await freshVault()
+  await using fresh = await openFailingVault()
   const { vault, ports, clock } = fresh
   const [old, renewed] = ['p-1', 'p-2'].map(subject => denialOf(subject, clock.nowMs()))
   assert.ok(old && renewed)
@@ -128,7 +118,7 @@ function denialOf(subject: string, deniedAtMs: number): DeniedToken {
 }
 
 test('an intent that never got an outcome is marked once, also when the year has changed since', async () => {
-  await using fresh = await freshVault()
+  await using fresh = await openFailingVault()
   const { vault, clock } = fresh
   const closedLate = await begin()
   const never = await begin()

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import { deposit } from '../../src/intake/deposit.ts'
-import type { Ports } from '../../src/ports/ports.ts'
+import { atCommit } from '../support/at-commit.ts'
 import { paper } from '../support/call.ts'
 import { openFileDesk } from '../support/file-desk.ts'
 import { callerAs, noisePicture } from '../support/house-work.ts'
@@ -34,23 +34,6 @@ test('a closed account takes no paper, on record and before the file is read; re
   await desk.tell('p-1', 'reopened')
   await desk.upload('p-1', 'address', 'utility-bill')
 })
-
-/** Every commit passes here, numbered from 1, before it is made. */
-function atCommit(ports: Ports, at: (n: number) => Promise<void>): Ports {
-  let commits = 0
-  const commit: Ports['ledger']['commit'] = async (by, changes) => {
-    await at(++commits)
-    return ports.ledger.commit(by, changes)
-  }
-  const ledger = new Proxy(ports.ledger, {
-    get: (target, name) => {
-      if (name === 'commit') return commit
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-  return { ...ports, ledger }
-}
 
 const upload = async (reference: string, collect?: () => Promise<void>) => ({
   reference: reference as SubjectReference,

@@ -5,6 +5,7 @@ import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import { dayIn } from '../../src/domain/retention.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
 import { answerDeletions, countOverdueAnswers } from '../../src/retention/answer-deletions.ts'
+import { atCommit } from '../support/at-commit.ts'
 import { bury, type FileDesk, giveUp, openFileDesk } from '../support/file-desk.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { recorded } from '../support/recorded.ts'
@@ -218,22 +219,12 @@ test('another request after the answer is answered anew', async () => {
 test('an answer that loses to an event is given by the next run, on what is true then', async () => {
   let meanwhile: (() => Promise<unknown>) | undefined
   await using desk = await openFileDesk('omo7777', {
-    wrapPorts: ports => {
-      const commit: typeof ports.ledger.commit = async (by, changes) => {
+    wrapPorts: ports =>
+      atCommit(ports, async () => {
         const now = meanwhile
         meanwhile = undefined
         await now?.()
-        return ports.ledger.commit(by, changes)
-      }
-      const ledger = new Proxy(ports.ledger, {
-        get: (target, name) => {
-          if (name === 'commit') return commit
-          const value: unknown = Reflect.get(target, name)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      })
-      return { ...ports, ledger }
-    },
+      }),
   })
   await person(desk, 'p-1')
   await desk.tell('p-1', 'closed')

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { maxEventHolds } from '../../src/domain/hold.ts'
+import { atCommit } from '../support/at-commit.ts'
 import type { CallAnswer } from '../support/call.ts'
 import { bury, type FileDesk, giveUp, openFileDesk } from '../support/file-desk.ts'
 import { recorded } from '../support/recorded.ts'
@@ -170,22 +171,12 @@ test('what an event is refused for may come up between its admission and its com
   let meanwhile: (() => Promise<unknown>) | undefined
   const clockAt = Date.now()
   await using racing = await openFileDesk('jnetot', {
-    wrapPorts: ports => {
-      const commit: typeof ports.ledger.commit = async (by, changes) => {
+    wrapPorts: ports =>
+      atCommit(ports, async () => {
         const now = meanwhile
         meanwhile = undefined
         await now?.()
-        return ports.ledger.commit(by, changes)
-      }
-      const ledger = new Proxy(ports.ledger, {
-        get: (target, name) => {
-          if (name === 'commit') return commit
-          const value: unknown = Reflect.get(target, name)
-          return typeof value === 'function' ? value.bind(target) : value
-        },
-      })
-      return { ...ports, ledger }
-    },
+      }),
   })
   await racing.tell('race', 'tier', { at: new Date(clockAt - dayMs).toISOString(), tier: 1 })
   // The account's opening arrives while an event from before it is about to be committed.

@@ -70,6 +70,11 @@ export function depositPaper(
   })
 }
 
+/** Deposits a paper of a new subject. */
+export async function storePaper(vault: Vault, bytes: Uint8Array): Promise<DocumentId> {
+  return documentOf(await depositPaper(vault, newPaper(bytes)))
+}
+
 export const documentOf = ({ body }: Answered): DocumentId => JSON.parse(body).id
 export const reviewOf = ({ body }: Answered): ReviewId => JSON.parse(body).review.id
 

@@ -10,7 +10,7 @@ import type { Ports } from '../../src/ports/ports.ts'
 import type { WrappedKey } from '../../src/ports/wrapped-keys.ts'
 import { beginAsked, type RotatedKey } from '../../src/upkeep/begin-asked.ts'
 import { noteEpochs } from '../../src/upkeep/note-epochs.ts'
-import { callerAs, depositPaper, documentOf, newPaper, noisePicture, normalised, tenantId } from './house-work.ts'
+import { callerAs, noisePicture, normalised, storePaper, tenantId } from './house-work.ts'
 import { ManualClock } from './manual-clock.ts'
 import { newVaultFolder, openWrapped } from './vault-folder.ts'
 
@@ -32,7 +32,7 @@ export async function rotationScene(papers: number): Promise<RotationScene> {
   const { vault, ports } = stack.use(await openWrapped(config, { clock }))
   const picture = await noisePicture(1, 64)
   const ids: DocumentId[] = []
-  for (let at = 0; at < papers; at++) ids.push(documentOf(await depositPaper(vault, newPaper(picture))))
+  for (let at = 0; at < papers; at++) ids.push(await storePaper(vault, picture))
   return {
     vault,
     ports,

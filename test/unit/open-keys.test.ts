@@ -7,7 +7,7 @@ import type { CaseReference, DocumentId } from '../../src/domain/ids.ts'
 import { openKeyKeptMs } from '../../src/guards/open-keys.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import type { Ports } from '../../src/ports/ports.ts'
-import { callerAs, depositPaper, documentOf, newPaper, noisePicture, tenantId } from '../support/house-work.ts'
+import { callerAs, noisePicture, storePaper, tenantId } from '../support/house-work.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { rawGrant } from '../support/raw-grant.ts'
 import { refused } from '../support/refused.ts'
@@ -40,7 +40,7 @@ async function scene(): Promise<Scene> {
     }),
   })
   const { vault, ports } = stack.use(await openWrapped(config, { clock, wrap }))
-  const id = documentOf(await depositPaper(vault, newPaper(await noisePicture(1, 300))))
+  const id = await storePaper(vault, await noisePicture(1, 300))
   return {
     vault,
     ports,
@@ -93,7 +93,7 @@ test('the key is nobody else’s, no other paper’s, and not there after a minu
   assert.equal(at.unwrapped(), 2)
   await at.read({ ...senior, credential: 'another key of the same person' }, range)
   assert.equal(at.unwrapped(), 3)
-  const other = documentOf(await depositPaper(at.vault, newPaper(await noisePicture(2, 64))))
+  const other = await storePaper(at.vault, await noisePicture(2, 64))
   await at.read(senior, range, other)
   assert.equal(at.unwrapped(), 4)
   at.clock.advance(59_999)
