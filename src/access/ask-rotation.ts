@@ -60,6 +60,8 @@ export async function askRotation(vault: Vault, caller: Caller, input: RotationI
       }
       // Who stands beside a repeated request was not judged: it is told its answer, and nothing more.
       if (repeated || !second) break
+      const refusal = refuseRotation(active, input)
+      if (refusal) throw new VaultError(refusal.code, refusal.facts)
       const nowMs = vault.clock.nowMs()
       // The jobs begin the account of an epoch otherwise, minutes after they first see it.
       const row = (await vault.ledger.findEpoch(tenant.id, active)) ?? unnoted(tenant.id, active, nowMs)

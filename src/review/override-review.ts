@@ -1,5 +1,6 @@
 import type { Approval } from '../domain/approval.ts'
 import type { Caller } from '../domain/caller.ts'
+import type { Document } from '../domain/document.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { PersonId, ReviewId } from '../domain/ids.ts'
 import { fitsDecision, type Review, type ReviewReason, reasonsFor } from '../domain/review.ts'
@@ -62,10 +63,7 @@ export async function overrideReview(vault: Vault, caller: Caller, input: Overri
     target: `review/${input.id}/${input.decision}`,
     detail: { decision: input.decision },
     ...(review ? { document: review.document, subject: review.subject } : {}),
-    refuse: () => {
-      if (earlier) return undefined
-      return document?.state === 'stored' ? refuseOverride(review, approval, input) : { code: 'document.purged' }
-    },
+    refuse: () => (earlier ? undefined : refuseOverride(review, document, approval, input)),
   })
   try {
     const known = await recall(vault, tenant.id, key, fingerprint)
@@ -74,7 +72,7 @@ export async function overrideReview(vault: Vault, caller: Caller, input: Overri
       return known.replay
     }
     // Two people overrode the decision that was there when they were admitted: another wants a new admission.
-    const refusal = refuseOverride(review, approval, input)
+    const refusal = refuseOverride(review, document, approval, input)
     if (refusal) throw new VaultError(refusal.code, refusal.facts)
     // Who stands beside a repeated request was not judged: it is told its answer, and nothing more.
     if (repeated || !review || !second) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
@@ -101,10 +99,12 @@ export async function overrideReview(vault: Vault, caller: Caller, input: Overri
 /** @param approval by which the second person comes in, if it is one */
 function refuseOverride(
   review: Review | undefined,
+  document: Document | undefined,
   approval: Approval | undefined,
   { decision, reasons }: OverrideInput,
 ): Refusal | undefined {
   if (!review) return { code: 'review.unknown' }
+  if (document?.state !== 'stored') return { code: 'document.purged' }
   if (review.state === 'pending') return { code: 'review.open' }
   if (review.state === states[decision]) return { code: 'review.same' }
   if (!fitsDecision(decision, reasons)) return { code: 'review.reason', facts: { allowed: reasonsFor(decision) } }
