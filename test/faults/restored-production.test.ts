@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, test } from 'node:test'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { mongo } from 'mongoose'
 import { mainCollections } from '../../src/adapters/mongo-schema.ts'
 import { openVault } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
@@ -11,7 +10,7 @@ import type { Log } from '../../src/ports/log.ts'
 import { restoreCheck } from '../../src/retention/restore-check.ts'
 import { verifyLogs } from '../../src/trail/verify.ts'
 import { findingsOf } from '../support/house-work.ts'
-import { mongoNeeds } from '../support/mongo-database.ts'
+import { type Dump, dump, putBack } from '../support/mongo-dump.ts'
 import { type ProductionPlace, productionPlace, productionSkip } from '../support/production-place.ts'
 import { purgeNow, store, tell } from '../support/purge-work.ts'
 import { readAs, storyTenant } from '../support/restored-story.ts'
@@ -29,35 +28,6 @@ before(() => {
   process.env['AWS_ACCESS_KEY_ID'] = s3Needs.credentials.accessKeyId
   process.env['AWS_SECRET_ACCESS_KEY'] = s3Needs.credentials.secretAccessKey
 })
-
-type Rows = readonly mongo.BSON.Document[]
-/** Every collection of both databases, by `<database>.<collection>`. */
-type Dump = ReadonlyMap<string, Rows>
-
-async function dump({ settings }: ProductionPlace): Promise<Dump> {
-  await using client = new mongo.MongoClient(mongoNeeds.value)
-  const found = new Map<string, Rows>()
-  for (const name of [settings.VAULT_MONGODB_DATABASE, settings.VAULT_MONGODB_KEYS_DATABASE]) {
-    const database = client.db(name)
-    for (const { name: collection } of await database.listCollections().toArray()) {
-      found.set(`${name}.${collection}`, await database.collection(collection).find().toArray())
-    }
-  }
-  return found
-}
-
-/** Puts back what was dumped of the collections that are chosen. */
-async function putBack(dumped: Dump, isChosen: (collection: string) => boolean): Promise<void> {
-  await using client = new mongo.MongoClient(mongoNeeds.value)
-  for (const [name, rows] of dumped) {
-    const at = name.indexOf('.')
-    const [database, collection] = [name.slice(0, at), name.slice(at + 1)]
-    if (!isChosen(collection)) continue
-    const into = client.db(database).collection(collection)
-    await into.deleteMany({}, { writeConcern: { w: 'majority' } })
-    if (rows.length > 0) await into.insertMany([...rows], { writeConcern: { w: 'majority' } })
-  }
-}
 
 const isTrail = (collection: string) => collection.startsWith('trail_')
 const isKeys = (collection: string) => collection === 'wrapped_keys' || collection.includes('epoch')
