@@ -79,6 +79,13 @@ export class MongoConnection implements AsyncDisposable {
     })
   }
 
+  /** What the clock of the primary says: epoch ms. */
+  async serverNowMs(): Promise<number> {
+    const admin = this.#connection.getClient().db('admin')
+    const { localTime } = await this.ask(() => admin.command({ hello: 1 }))
+    return (localTime as Date).getTime()
+  }
+
   /** For work that nobody waits for at a door, such as building an index: no deadline. */
   async atLeisure<Answer>(work: () => Promise<Answer>): Promise<Answer> {
     try {

@@ -12,13 +12,16 @@ export interface Listing {
   readonly sort?: Readonly<Record<string, 1 | -1>>
 }
 
-/** The first of the rows that match, if there is one. */
-export async function firstBody<Row>(
+/** @param filter names one row at most: an order would only make the server weigh other ways to find it */
+export async function theBody<Row>(
   mongo: MongoConnection,
   name: LedgerCollection,
   filter: object,
 ): Promise<Row | undefined> {
-  return (await bodiesOf<Row>(mongo, name, filter, { limit: 1 }))[0]
+  const row = await mongo.ask(session =>
+    modelOf<LedgerRow>(mongo.connection, name).findOne(filter, { body: 1 }, { lean: true, session, maxTimeMS: 2_000 }),
+  )
+  return row ? (row.body as Row) : undefined
 }
 
 /** What `commit` wrote, as it was: nothing else writes bodies. */

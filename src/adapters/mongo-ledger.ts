@@ -23,22 +23,17 @@ import type { Change, Committed, Ledger, Page } from '../ports/ledger.ts'
 import type { MongoConnection } from './mongo-connection.ts'
 import { dropLease, takeLease } from './mongo-leases.ts'
 import { commitChanges } from './mongo-ledger-commit.ts'
-import { after, among, beyond, bodiesOf, countRows, firstBody, type Listing } from './mongo-ledger-reading.ts'
-import { type LedgerCollection, pageId, rowId } from './mongo-ledger-rows.ts'
-import { pastIdsOf, tenantsIn } from './mongo-ledger-tenants.ts'
-import { type LedgerRow, modelOf } from './mongo-schema.ts'
+import * as many from './mongo-ledger-many.ts'
+import { after, among, bodiesOf, countRows, type Listing, theBody } from './mongo-ledger-reading.ts'
+import { type LedgerCollection, rowId } from './mongo-ledger-rows.ts'
+import { tenantsIn } from './mongo-ledger-tenants.ts'
 
 const visible = trusted({ $in: ['stored', 'purging', 'purged'] })
-const live = trusted({ $in: ['depositing', 'stored', 'purging'] })
 const open = trusted({ $nin: ['done', 'stale'] })
 /** The port's own bound on what is named in one question. */
 const mostNamed = 1_000
-/** A tenant has a handful; more would be a defect, and is cut off rather than held in memory. */
-const mostOpenRuns = 1_000
-/** Of one document or subject. */
-const mostAnswers = 10_000
-/** One a year for centuries. */
-const mostEpochs = 1_000
+/** A tenant has a handful of epochs and of open runs; more would be a defect, and is cut off rather than held in memory. */
+const mostOfAll = 1_000
 
 /** The ledger in MongoDB: bodies as the domain types them, conditions and order by fields beside them. */
 export class MongoLedger implements Ledger {
@@ -109,9 +104,8 @@ export class MongoLedger implements Ledger {
     return this.#all('denied_tokens', { _id: trusted({ $in: ids }), tenant }, { limit: ids.length })
   }
 
-  listExpiredDenials(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly DeniedToken[]> {
-    const filter = { tenant, expiresMs: trusted({ $lt: asOfMs }) }
-    return this.#all('denied_tokens', filter, { limit, sort: { expiresMs: 1, _id: 1 } })
+  listExpiredDenials(...asked: Parameters<Ledger['listExpiredDenials']>): Promise<readonly DeniedToken[]> {
+    return many.expired(this.#mongo, 'denied_tokens', ...asked)
   }
 
   findEpoch(tenant: TenantId, epoch: string): Promise<Epoch | undefined> {
@@ -119,44 +113,23 @@ export class MongoLedger implements Ledger {
   }
 
   listEpochs(tenant: TenantId): Promise<readonly Epoch[]> {
-    return this.#all('epochs', { _id: after(tenant, { limit: mostEpochs }) }, { limit: mostEpochs })
+    return this.#all('epochs', { _id: after(tenant, { limit: mostOfAll }) }, { limit: mostOfAll })
   }
 
   liveDocuments(tenant: TenantId, subject: SubjectId, page: Page<DocumentId>): Promise<readonly Document[]> {
-    return this.#all('documents', { tenant, subject, state: live, _id: after(tenant, page) }, page)
+    return this.#all('documents', { tenant, subject, state: many.live, _id: after(tenant, page) }, page)
   }
 
-  liveDocumentsOf(
-    tenant: TenantId,
-    subjects: readonly SubjectId[],
-    { after: last, limit }: Parameters<Ledger['liveDocumentsOf']>[2],
-  ): Promise<readonly Document[]> {
-    const order = { limit, sort: { subject: 1, _id: 1 } } as const
-    const all = { tenant, subject: among(subjects), state: live }
-    if (last === undefined) return this.#all('documents', all, order)
-    return this.#all('documents', { ...all, $or: beyond('subject', last.subject, rowId(tenant, last.id)) }, order)
+  liveDocumentsOf(...asked: Parameters<Ledger['liveDocumentsOf']>): Promise<readonly Document[]> {
+    return many.liveDocumentsOf(this.#mongo, ...asked)
   }
 
-  dueSubjects(
-    tenant: TenantId,
-    asOfMs: number,
-    { after: last, limit }: Parameters<Ledger['dueSubjects']>[2],
-  ): Promise<readonly Subject[]> {
-    const order = { limit, sort: { lookMs: 1, _id: 1 } } as const
-    const due = { tenant, lookMs: trusted({ $lte: asOfMs }) }
-    if (last === undefined) return this.#all('subjects', due, order)
-    const { lookAtMs, id } = last
-    const isBeyond = beyond('lookMs', lookAtMs, rowId(tenant, id))
-    const rest = { tenant, lookMs: trusted({ $gte: lookAtMs, $lte: asOfMs }), $or: isBeyond }
-    return this.#all('subjects', rest, order)
+  dueSubjects(...asked: Parameters<Ledger['dueSubjects']>): Promise<readonly Subject[]> {
+    return many.dueSubjects(this.#mongo, ...asked)
   }
 
-  async countDue(tenant: TenantId, asOfMs: number): Promise<{ readonly count: number; readonly oldestMs?: number }> {
-    const filter = { tenant, lookMs: trusted({ $lte: asOfMs }) }
-    const count = await this.#count('subjects', filter)
-    if (count === 0) return { count }
-    const [oldest] = await this.#all<Subject>('subjects', filter, { limit: 1, sort: { lookMs: 1, _id: 1 } })
-    return oldest?.lookAtMs === undefined ? { count: 0 } : { count, oldestMs: oldest.lookAtMs }
+  countDue(...asked: Parameters<Ledger['countDue']>): Promise<{ readonly count: number; readonly oldestMs?: number }> {
+    return many.countDue(this.#mongo, ...asked)
   }
 
   heldSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]> {
@@ -183,28 +156,24 @@ export class MongoLedger implements Ledger {
     return this.#count('documents', { tenant, state: 'stored', 'body.policyVersion': trusted({ $gt: version }) })
   }
 
-  answersOf(tenant: TenantId, of: Parameters<Ledger['answersOf']>[1]): Promise<readonly Answer[]> {
-    const [name, ids] = 'documents' in of ? (['document', of.documents] as const) : (['subject', of.subjects] as const)
-    return this.#all('answers', { tenant, [name]: among(ids) }, { limit: mostAnswers * Math.max(1, ids.length) })
+  answersOf(...asked: Parameters<Ledger['answersOf']>): Promise<readonly Answer[]> {
+    return many.answersOf(this.#mongo, ...asked)
   }
 
   findRun(tenant: TenantId, id: PurgeRunId): Promise<PurgeRun | undefined> {
     return this.#one('purge_runs', { _id: rowId(tenant, id), tenant })
   }
 
-  listRuns(tenant: TenantId, { after: last, limit }: Page<PurgeRunId>): Promise<readonly PurgeRun[]> {
-    const before = last === undefined ? pastIdsOf(tenant) : rowId(tenant, last)
-    const filter = { _id: trusted({ $gt: rowId(tenant, ''), $lt: before }) }
-    return this.#all('purge_runs', filter, { limit, sort: { _id: -1 } })
+  listRuns(...asked: Parameters<Ledger['listRuns']>): Promise<readonly PurgeRun[]> {
+    return many.listRuns(this.#mongo, ...asked)
   }
 
   openRuns(tenant: TenantId): Promise<readonly PurgeRun[]> {
-    return this.#all('purge_runs', { tenant, state: open }, { limit: mostOpenRuns })
+    return this.#all('purge_runs', { tenant, state: open }, { limit: mostOfAll })
   }
 
-  listPages(tenant: TenantId, run: PurgeRunId, page: Page<number>): Promise<readonly PurgePage[]> {
-    const from = page.after === undefined ? rowId(tenant, `${run}/`) : pageId(tenant, run, page.after)
-    return this.#all('purge_pages', { _id: trusted({ $gt: from, $lt: pastIdsOf(rowId(tenant, run)) }) }, page)
+  listPages(...asked: Parameters<Ledger['listPages']>): Promise<readonly PurgePage[]> {
+    return many.listPages(this.#mongo, ...asked)
   }
 
   findApproval(tenant: TenantId, id: ApprovalId): Promise<Approval | undefined> {
@@ -219,21 +188,16 @@ export class MongoLedger implements Ledger {
     return this.#one('retention_states', { _id: rowId(tenant, ''), tenant })
   }
 
-  async serverNowMs(): Promise<number> {
-    const admin = this.#mongo.connection.getClient().db('admin')
-    const { localTime } = await this.#mongo.ask(() => admin.command({ hello: 1 }))
-    return (localTime as Date).getTime()
+  serverNowMs(): Promise<number> {
+    return this.#mongo.serverNowMs()
   }
 
-  listOverdue(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Document[]> {
-    const isDue = trusted([{ state: 'abandoned' }, { dueMs: trusted({ $lt: asOfMs }) }])
-    const filter = { tenant, dueMs: trusted({ $exists: true }), $or: isDue }
-    return this.#all('documents', filter, { limit, sort: { dueMs: 1, _id: 1 } })
+  listOverdue(...asked: Parameters<Ledger['listOverdue']>): Promise<readonly Document[]> {
+    return many.listOverdue(this.#mongo, ...asked)
   }
 
-  listExpiredAnswers(tenant: TenantId, asOfMs: number, limit: number): Promise<readonly Answer[]> {
-    const filter = { tenant, expiresMs: trusted({ $lt: asOfMs }) }
-    return this.#all('answers', filter, { limit, sort: { expiresMs: 1, _id: 1 } })
+  listExpiredAnswers(...asked: Parameters<Ledger['listExpiredAnswers']>): Promise<readonly Answer[]> {
+    return many.expired(this.#mongo, 'answers', ...asked)
   }
 
   everyDocument(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]> {
@@ -252,16 +216,8 @@ export class MongoLedger implements Ledger {
     return this.#all('answers', { tenant, _id: trusted({ $gt: page.after ?? '' }) }, page)
   }
 
-  async namedBlobs(blobKeys: readonly string[]): Promise<ReadonlySet<string>> {
-    const filter = { blobKey: trusted({ $in: blobKeys }) }
-    const rows = await this.#mongo.ask(session =>
-      modelOf<LedgerRow>(this.#mongo.connection, 'documents').find(
-        filter,
-        { blobKey: 1, _id: 0 },
-        { lean: true, session },
-      ),
-    )
-    return new Set(rows.flatMap(({ blobKey }) => blobKey ?? []))
+  namedBlobs(...asked: Parameters<Ledger['namedBlobs']>): Promise<ReadonlySet<string>> {
+    return many.namedBlobs(this.#mongo, ...asked)
   }
 
   tenants(): Promise<readonly TenantId[]> {
@@ -281,7 +237,7 @@ export class MongoLedger implements Ledger {
   }
 
   #one<Row>(name: LedgerCollection, filter: object): Promise<Row | undefined> {
-    return firstBody(this.#mongo, name, filter)
+    return theBody(this.#mongo, name, filter)
   }
 
   #all<Row>(name: LedgerCollection, filter: object, listing: Listing): Promise<readonly Row[]> {
