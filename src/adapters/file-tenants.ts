@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
 import { idPatterns, parseTenantId, type TenantId } from '../domain/ids.ts'
 import type { RetentionPolicy } from '../domain/policy.ts'
-import { parseStrictJson } from '../domain/strict-json.ts'
+import { parseStrictJson, reservedNames } from '../domain/strict-json.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import {
   basesUsed,
@@ -128,9 +128,11 @@ async function read<T>(path: string, shown: string, schema: z.ZodType<T>): Promi
   } catch (error) {
     return { problems: [{ field: shown, message: whyUnread(error) }] }
   }
+  const reserved = reservedNames(json).map(field => ({ field, message: 'is no name for a member' }))
   const parsed = schema.safeParse(json, { jitless: true })
-  if (parsed.success) return { value: parsed.data, problems: [] }
-  return { json, problems: parsed.error.issues.map(issue => problemOf(shown, issue)) }
+  if (parsed.success && reserved.length === 0) return { value: parsed.data, problems: [] }
+  const issues = parsed.error?.issues ?? []
+  return { json, problems: [...named(shown, reserved), ...issues.map(issue => problemOf(shown, issue))] }
 }
 
 function whyUnread(error: unknown): string {

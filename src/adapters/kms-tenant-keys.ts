@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
 import { idPatterns, type TenantId } from '../domain/ids.ts'
+import { parseStrictJson, reservedNames } from '../domain/strict-json.ts'
 
+const deepest = 2
 const file = z.record(z.string().regex(idPatterns.tenant), z.string().regex(/^[A-Za-z0-9:/_-]{1,2048}$/))
 
 /**
@@ -14,7 +16,8 @@ const file = z.record(z.string().regex(idPatterns.tenant), z.string().regex(/^[A
 export async function readTenantKeys(path: string | undefined): Promise<ReadonlyMap<TenantId, string>> {
   if (path === undefined) return new Map()
   try {
-    const found: unknown = JSON.parse(await readFile(path, 'utf8'))
+    const found = parseStrictJson(await readFile(path), deepest)
+    if (reservedNames(found).length > 0) throw new VaultError('body.malformed')
     return new Map(Object.entries(file.parse(found)) as [TenantId, string][])
   } catch (error) {
     const problems = [

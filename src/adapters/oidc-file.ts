@@ -5,7 +5,7 @@ import { tokenPatterns } from '../domain/denied-token.ts'
 import { VaultError } from '../domain/errors.ts'
 import { idPatterns, type PersonId, type TenantId } from '../domain/ids.ts'
 import { type Role, roles } from '../domain/role.ts'
-import { parseStrictJson } from '../domain/strict-json.ts'
+import { parseStrictJson, reservedNames } from '../domain/strict-json.ts'
 import { givenKeySet, type OidcAlgorithm, oidcAlgorithms, type PublicKeySet } from './oidc-key-set.ts'
 
 /** One issuer, and what its tokens are worth here. */
@@ -69,8 +69,12 @@ const deepest = 20
  */
 export async function loadOidcIssuers(path: string, tenants: KnownTenants): Promise<readonly OidcIssuer[]> {
   const file = basename(path)
-  const parsed = fileSchema.safeParse(await readJson(path, file), { reportInput: false })
-  if (!parsed.success) throw invalid(parsed.error.issues.map(issue => problemOf(file, issue)))
+  const json = await readJson(path, file)
+  const reserved = reservedNames(json).map(at => ({ field: `${file}: ${at}`, message: 'is no name for a member' }))
+  const parsed = fileSchema.safeParse(json, { reportInput: false })
+  const issues = parsed.error?.issues ?? []
+  if (!parsed.success || reserved.length > 0)
+    throw invalid([...reserved, ...issues.map(issue => problemOf(file, issue))])
   const { issuers } = parsed.data
   const problems = contradictionsOf(issuers, tenants)
   if (problems.length > 0)

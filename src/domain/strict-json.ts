@@ -67,3 +67,19 @@ function addKey(keys: Set<string>, key: string): void {
   if (keys.has(key)) throw new VaultError('body.duplicate-key')
   keys.add(key)
 }
+
+const reserved: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype'])
+
+/**
+ * Members whose names are more than names to some readers of JSON in this language: who takes any name must refuse these.
+ *
+ * @param json as parsed; nested no deeper than `parseStrictJson` lets it be
+ * @returns the path of each, with dots between, in the order of the text
+ */
+export function reservedNames(json: unknown, path: readonly string[] = []): readonly string[] {
+  if (typeof json !== 'object' || json === null) return []
+  return Object.entries(json).flatMap(([name, value]) => {
+    const at = [...path, name]
+    return [...(reserved.has(name) ? [at.join('.')] : []), ...reservedNames(value, at)]
+  })
+}

@@ -2,24 +2,33 @@ import type { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
 
 const mostProblems = 10
+const plainName = /^_{0,2}[a-z][A-Za-z0-9_-]{0,31}$/
 
 /**
  * Parses what a client sent by a strict schema.
  *
- * @throws {VaultError} field.unknown - a key that is not in the schema
- * @throws {VaultError} field.invalid - anything else; `problems` names each field, never its value
+ * @throws {VaultError} field.unknown - a key that is not in the schema; `problems` names ten fields at most, never a value
+ * @throws {VaultError} field.invalid - anything else
  */
 export function parseFields<Schema extends z.ZodType>(schema: Schema, sent: unknown): z.output<Schema> {
   const result = schema.safeParse(sent, { reportInput: false })
   if (result.success) return result.data
   const { issues } = result.error
   const unknown = issues.find(issue => issue.code === 'unrecognized_keys')
-  const problems = issues.slice(0, mostProblems).map(issue => ({
-    field: issue.path.map(String).join('.'),
-    // Zod's own words for unknown keys repeat them, and they are the client's text.
-    message: issue.code === 'unrecognized_keys' ? 'Unknown field.' : issue.message,
-  }))
+  const problems = issues.flatMap(problemsIn).slice(0, mostProblems)
   throw new VaultError(unknown ? 'field.unknown' : 'field.invalid', { problems })
+}
+
+/** Zod's own words for unknown keys repeat them as they came, and they are the client's text. */
+function problemsIn(issue: z.core.$ZodIssue) {
+  const path = issue.path.map(String)
+  if (issue.code !== 'unrecognized_keys') return [{ field: path.join('.'), message: issue.message }]
+  return issue.keys.map(key => ({ field: [...path, shownName(key)].join('.'), message: 'Unknown field.' }))
+}
+
+/** A name that could be a field's is told back; whatever else a client may have put there is its own business. */
+function shownName(name: string): string {
+  return plainName.test(name) ? name : '?'
 }
 
 /**
@@ -39,6 +48,8 @@ export function parseQuery<Schema extends z.ZodType>(
     sent[name] = value
   }
   if (schema) return parseFields(schema, { ...sent })
-  if (Object.keys(sent).length === 0) return undefined
-  throw new VaultError('field.unknown', { field: 'query', detail: 'This route takes no parameters.' })
+  const names = Object.keys(sent).slice(0, mostProblems)
+  if (names.length === 0) return undefined
+  const message = 'This route takes no parameters.'
+  throw new VaultError('field.unknown', { problems: names.map(name => ({ field: shownName(name), message })) })
 }

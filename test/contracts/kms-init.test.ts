@@ -101,7 +101,9 @@ test('the file of tenants’ own keys is JSON of tenant and key, and anything el
   assert.deepEqual(await readTenantKeys(undefined), new Map())
   await writeFile(path, '{"jnetot":"alias/vault-jnetot"}')
   assert.deepEqual([...(await readTenantKeys(path))], [['jnetot', 'alias/vault-jnetot']])
-  for (const text of ['', '[]', '{"NO SUCH":"alias/x"}', '{"jnetot":""}', '{"jnetot":{"key":"alias/x"}}']) {
+  const twice = '{"jnetot":"alias/x","jnetot":"alias/y"}'
+  const odd = ['{"NO SUCH":"alias/x"}', '{"__proto__":"alias/x"}', '{"constructor":"alias/x"}']
+  for (const text of ['', '[]', ...odd, twice, '{"jnetot":""}', '{"jnetot":{"key":"alias/x"}}']) {
     await writeFile(path, text)
     const { facts } = await refused(readTenantKeys(path), 'config.invalid')
     assert.equal(facts.problems?.[0]?.field, 'VAULT_KMS_TENANT_KEYS_FILE')

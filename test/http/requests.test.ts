@@ -26,11 +26,13 @@ const event = (json: unknown, more: Partial<CallOptions> = {}): Promise<CallAnsw
 const at = '2026-01-01T00:00:00Z'
 
 /** The documented refusal, the last on record under the action of its route. */
-async function refused(answer: Promise<CallAnswer>, status: number, code: string, act: string): Promise<void> {
-  const { json, status: given } = await answer
+async function refused(asked: Promise<CallAnswer>, status: number, code: string, act: string): Promise<CallAnswer> {
+  const answer = await asked
+  const { json, status: given } = answer
   assert.deepEqual([given, json.code], [status, code], JSON.stringify(json))
   const last = (await recorded(opened.vault, 'omo7777')).at(-1)
   assert.deepEqual([last?.act, last?.why, last?.req], [act, code, json.requestId])
+  return answer
 }
 
 test('an event is taken, and a repeated one is answered as before', async () => {
@@ -65,8 +67,32 @@ const bodies: readonly [string, unknown, number, string][] = [
   ['a body above 64 KiB', `"${'x'.repeat(65_536)}"`, 413, 'body.too-large'],
 ]
 for (const [what, body, status, code] of bodies) {
-  test(`${what}: ${status} ${code}, on record`, () => refused(event(body), status, code, 'subject.event'))
+  test(`${what}: ${status} ${code}, on record`, async () => {
+    await refused(event(body), status, code, 'subject.event')
+  })
 }
+
+test('an unknown field is named by its path where its name could be one, and what it holds is not', async () => {
+  const secret = 'not-to-be-told'
+  const named = async (body: unknown) => {
+    const { json } = await refused(event(body), 400, 'field.unknown', 'subject.event')
+    assert.ok(!JSON.stringify(json).includes(secret))
+    return json.errors.map(({ field }: { field: string }) => field)
+  }
+  assert.deepEqual(await named({ type: 'opened', at, tenant: secret }), ['tenant'])
+  assert.deepEqual(await named(`{"type":"opened","at":"${at}","__proto__":{"tier":"${secret}"}}`), ['__proto__'])
+  assert.deepEqual(await named({ type: 'opened', at, a: secret, b: secret }), ['a', 'b'])
+  const odd = { ['x'.repeat(33)]: 1, Budi: 1, 'budi\r\nx': 1, '3174010101900001': 1, 'budi@example.id': 1, '': 1 }
+  assert.deepEqual(await named({ type: 'opened', at, ...odd }), ['?', '?', '?', '?', '?', '?'])
+  const many = Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`k${n}`, secret]))
+  assert.equal((await named({ type: 'opened', at, ...many })).length, 10)
+  const wrong = await refused(event({ type: 'tier', tier: secret, more: 1 }), 400, 'field.unknown', 'subject.event')
+  assert.deepEqual(wrong.json.errors.map(({ field }: { field: string }) => field).toSorted(), ['at', 'more', 'tier'])
+  const query = await call(url, 'GET', `/v1/reviews?shoe=${secret}`, { key: keyOf('reviewer') })
+  assert.deepEqual([query.json.errors[0].field, query.json.errors.length], ['shoe', 1])
+  const none = await call(url, 'GET', `/v1/limits?x=${secret}`, { key: keyOf('reviewer') })
+  assert.deepEqual(none.json.errors, [{ field: 'x', message: 'This route takes no parameters.' }])
+})
 
 test('a JSON body must be called exactly that', async () => {
   for (const type of ['text/plain', 'application/jsonp', 'application/json; charset=latin1', 'text/json']) {

@@ -60,6 +60,24 @@ test('the example that operators are shown is one', async () => {
   assert.equal((await load({ 'oidc.json': example })).length, 1)
 })
 
+test('a name that a reader may take for more than a name is refused with its path', async () => {
+  const text = JSON.stringify({ issuers: [entry({ persons: {} })] })
+  for (const name of ['__proto__', 'constructor', 'prototype']) {
+    for (const [member, value] of [
+      ['persons', 'alice'],
+      ['roles', 'dpo'],
+    ]) {
+      const file = text.replace(`"${member}":{`, `"${member}":{"${name}":"${value}",`).replace(',}', '}')
+      const problems = await problemsOf({ 'oidc.json': file })
+      assert.equal(
+        problems[`oidc.json: issuers.0.${member}.${name}`],
+        'is no name for a member',
+        JSON.stringify(problems),
+      )
+    }
+  }
+})
+
 test('every problem is told at once, by file and path, and no value with it', async () => {
   const bad = {
     name: 'Staff',

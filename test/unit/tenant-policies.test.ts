@@ -124,6 +124,30 @@ for (const [says, changes, ...paths] of wrong) {
   })
 }
 
+test('refused: names that a reader may take for more than names, each by its path, wherever it stands', async () => {
+  const text = JSON.stringify(await good())
+  const basis = '{"law":"x","jurisdiction":"ID","words":"x","source":"x"}'
+  for (const name of ['__proto__', 'constructor', 'prototype']) {
+    for (const [at, file] of [
+      ['bases', text.replace('"bases":{', `"bases":{"${name}":${basis},`)],
+      ['residency.regions', text.replace('"regions":{', `"regions":{"${name}":{},`)],
+      ['papers', text.replace('"papers":{', `"papers":{"${name}":{"kinds":["x"],"minTier":1},`)],
+      ['refused', text.replace('"refused":{', `"refused":{"${name}":"x",`)],
+      ['retention', text.replace('"retention":{', `"retention":{"${name}":{},`)],
+      ['retention.id', text.replace('"retention":{"id":{', `"retention":{"id":{"${name}":1,`)],
+      ['decisions.0', text.replace('"decisions":[{', `"decisions":[{"${name}":1,`)],
+      ['', text.replace('{', `{"${name}":{},`)],
+    ] as const) {
+      const path = at === '' ? name : `${at}.${name}`
+      const problems = await problemsOf({ 'omo7777.json': file })
+      assert.ok(problems.includes(`omo7777.json: ${path}: is no name for a member`), `${path} in ${problems.join()}`)
+    }
+  }
+  const clocks = JSON.stringify(clocksOf(await good(), 1)).replace('"retention":{', '"retention":{"__proto__":{},')
+  const found = await problemsOf({ 'omo7777.json': await good({ version: 2 }), 'omo7777/1.json': clocks })
+  assert.deepEqual(found, ['omo7777/1.json: retention.__proto__: is no name for a member'])
+})
+
 test('refused: one member named twice, whatever a reader would make of it', async () => {
   const text = JSON.stringify(await good()).replace('"version":1', '"version":1,"version":1')
   assert.deepEqual(await problemsOf({ 'omo7777.json': text }), ['omo7777.json: is not JSON: names one key twice'])
