@@ -1,7 +1,6 @@
 import { awsPolicies, type IamPolicy } from './adapters/aws-policies.ts'
-import { keyOfDoorFile } from './adapters/kms-door.ts'
+import { initDoorFile, keyOfDoorFile } from './adapters/kms-door.ts'
 import { type NeededKey, type ReadyKey, readyKmsKeys } from './adapters/kms-init.ts'
-import { initDoorFile } from './adapters/kms-keyring.ts'
 import { readTenantKeys } from './adapters/kms-tenant-keys.ts'
 import { type MongoRole, mongoRoles } from './adapters/mongo-roles.ts'
 import type { ProductionConfig } from './config.ts'

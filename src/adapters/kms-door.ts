@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises'
 import { DecryptCommand, GenerateDataKeyWithoutPlaintextCommand, type KMSClient } from '@aws-sdk/client-kms'
 import { z } from 'zod'
 import { VaultError } from '../domain/errors.ts'
-import { askKms, ownKey } from './kms-client.ts'
+import { askKms, type KmsPlace, newKmsClient, ownKey } from './kms-client.ts'
 
 /**
  * The door's secret, wrapped: JSON of `{format, key, blob}`; `blob` is the base64 CiphertextBlob of 32 random bytes under the
@@ -25,7 +25,7 @@ const doorContext = { fmt: '1', purpose: 'door' }
  * @throws {VaultError} config.invalid - the file is there, or cannot be made
  * @throws {VaultError} keys.unavailable - KMS does not answer, or not for this key
  */
-export async function makeDoorFile(client: KMSClient, key: string, path: string): Promise<void> {
+async function makeDoorFile(client: KMSClient, key: string, path: string): Promise<void> {
   const command = new GenerateDataKeyWithoutPlaintextCommand({
     KeyId: key,
     KeySpec: 'AES_256',
@@ -40,6 +40,16 @@ export async function makeDoorFile(client: KMSClient, key: string, path: string)
     await file.sync()
   } catch (error) {
     throw problem(`cannot be made${codeIn(error)}`, error)
+  }
+}
+
+/** The same with a client of its own. @throws {VaultError} as `makeDoorFile` */
+export async function initDoorFile(place: KmsPlace, key: string, path: string): Promise<void> {
+  const client = newKmsClient(place)
+  try {
+    await makeDoorFile(client, key, path)
+  } finally {
+    client.destroy()
   }
 }
 

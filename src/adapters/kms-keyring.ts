@@ -1,20 +1,14 @@
 import { createHmac, type KeyObject } from 'node:crypto'
-import {
-  DecryptCommand,
-  DescribeKeyCommand,
-  GenerateDataKeyCommand,
-  GenerateMacCommand,
-  type KMSClient,
-  ReEncryptCommand,
-} from '@aws-sdk/client-kms'
+import type { KMSClient } from '@aws-sdk/client-kms'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { KeyContext } from '../domain/key-context.ts'
 import type { DataKey, KeyEpochs, Keyring, RewrappedKey } from '../ports/keyring.ts'
 import type { EncryptedDataKey } from '../ports/wrapped-keys.ts'
-import { askKms, type KmsPlace, newKmsClient, ownKey } from './kms-client.ts'
-import { makeDoorFile, openDoorFile } from './kms-door.ts'
+import { decryptKey, factsOfKey, generateKey, generateMac, reEncryptKey } from './kms-calls.ts'
+import { type KmsPlace, newKmsClient } from './kms-client.ts'
+import { openDoorFile } from './kms-door.ts'
 import { arnNamedBy, kmsEdk } from './kms-edk.ts'
 import { beginKmsEpoch, disableKmsKey, scheduleKmsEnd } from './kms-epochs.ts'
 import { KmsKeySet, type KmsKeys } from './kms-key-set.ts'
@@ -82,18 +76,8 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     const { active } = toEpoch === this.#known.epochs(tenant).active ? { active: toEpoch } : await this.#learn(tenant)
     if (toEpoch !== undefined && toEpoch !== active) throw new VaultError('keys.refused')
     return this.#withAny(edks, context, async (arn, blob) => {
-      const command = new ReEncryptCommand({
-        CiphertextBlob: blob,
-        SourceKeyId: arn,
-        SourceEncryptionContext: { ...context },
-        DestinationKeyId: active,
-        DestinationEncryptionContext: { ...context },
-      })
-      const answer = await this.#ask(options => this.#client.send(command, options))
-      if (answer.KeyId !== active || answer.SourceKeyId !== arn || answer.CiphertextBlob === undefined) {
-        throw new VaultError('keys.refused')
-      }
-      return { edks: [kmsEdk(active, answer.CiphertextBlob)], epoch: active }
+      const wrapped = await this.#ask(reEncryptKey(this.#client, { from: arn, to: active, blob, context }))
+      return { edks: [kmsEdk(active, wrapped)], epoch: active }
     })
   }
 
@@ -124,14 +108,7 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
       return createHmac('sha256', this.#door).update(message).digest()
     }
     if (message.byteLength > maxMacBytes) throw new VaultError('keys.refused')
-    const command = new GenerateMacCommand({
-      KeyId: this.#keys.blindIndex,
-      MacAlgorithm: 'HMAC_SHA_256',
-      Message: message,
-    })
-    const { Mac } = await this.#ask(options => this.#client.send(command, options)).catch(unavailable)
-    if (Mac?.byteLength !== 32) throw new VaultError('keys.unavailable')
-    return new Uint8Array(Mac)
+    return this.#ask(generateMac(this.#client, this.#keys.blindIndex, message)).catch(unavailable)
   }
 
   /**
@@ -167,24 +144,14 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
 
   async #make(context: KeyContext): Promise<DataKey> {
     requireKnownPurpose(context)
-    const command = new GenerateDataKeyCommand({
-      KeyId: this.#known.nameFor(context['tenant']),
-      KeySpec: 'AES_256',
-      EncryptionContext: { ...context },
-    })
-    const {
-      KeyId: arn,
-      CiphertextBlob: blob,
-      Plaintext,
-    } = await this.#ask(options => this.#client.send(command, options)).catch(unavailable)
-    const plaintextKey = ownKey(Plaintext)
-    if (arn === undefined || blob === undefined) throw new VaultError('keys.unavailable')
+    const name = this.#known.nameFor(context['tenant'])
+    const { arn, blob, plaintextKey } = await this.#ask(generateKey(this.#client, name, context)).catch(unavailable)
     this.#known.note(context['tenant'], arn)
     return { plaintextKey, edks: [kmsEdk(arn, blob)], epoch: arn }
   }
 
   #openAny(edks: readonly EncryptedDataKey[], context: KeyContext): Promise<Uint8Array> {
-    return this.#withAny(edks, context, (arn, blob) => this.#open(arn, blob, context))
+    return this.#withAny(edks, context, (arn, blob) => this.#ask(decryptKey(this.#client, arn, blob, context)))
   }
 
   /** Where KMS could not be asked about one of them, it is not known that none opens. */
@@ -206,15 +173,6 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
       }
     }
     throw refusal
-  }
-
-  async #open(arn: string, blob: Uint8Array, context: KeyContext): Promise<Uint8Array> {
-    const command = new DecryptCommand({ KeyId: arn, CiphertextBlob: blob, EncryptionContext: { ...context } })
-    const { KeyId, Plaintext } = await this.#ask(options => this.#client.send(command, options))
-    const key = ownKey(Plaintext)
-    if (KeyId === arn) return key
-    key.fill(0)
-    throw new VaultError('keys.refused')
   }
 
   /** The ARN that a wrapped key names, if it may open here: aliases are looked at again, since they may have moved on. */
@@ -240,17 +198,14 @@ export class KmsKeyring implements Keyring, AsyncDisposable {
     if (!this.#known.isFormer(epoch)) throw new VaultError('keys.refused')
   }
 
-  async #factsOf(name: string) {
-    const command = new DescribeKeyCommand({ KeyId: name })
-    const { KeyMetadata } = await this.#ask(options => this.#client.send(command, options))
-    const { Arn, KeyState } = KeyMetadata ?? {}
-    if (Arn === undefined) throw new VaultError('keys.unavailable')
-    return { Arn, KeyState }
+  #factsOf(name: string) {
+    return this.#ask(factsOfKey(this.#client, name))
   }
 
-  async #ask<Answer>(call: (options: { abortSignal: AbortSignal }) => Promise<Answer>): Promise<Answer> {
+  /** Any failure ends the trust in what was ready a moment ago. */
+  async #ask<Answer>(asked: Promise<Answer>): Promise<Answer> {
     try {
-      return await askKms(call)
+      return await asked
     } catch (error) {
       this.#readyUntilMs = 0
       throw error
@@ -275,16 +230,6 @@ export async function openKmsKeyring(options: KmsKeyringOptions): Promise<KmsKey
   } catch (error) {
     client.destroy()
     throw error
-  }
-}
-
-/** Makes the door file; see kms-door.ts. */
-export async function initDoorFile(place: KmsPlace, key: string, path: string): Promise<void> {
-  const client = newKmsClient(place)
-  try {
-    await makeDoorFile(client, key, path)
-  } finally {
-    client.destroy()
   }
 }
 

@@ -10,7 +10,8 @@ import {
   ScheduleKeyDeletionCommand,
   UpdateAliasCommand,
 } from '@aws-sdk/client-kms'
-import { initDoorFile, type KmsKeyringOptions } from '../../src/adapters/kms-keyring.ts'
+import { initDoorFile } from '../../src/adapters/kms-door.ts'
+import type { KmsKeyringOptions } from '../../src/adapters/kms-keyring.ts'
 import { emptyFolder } from './folder.ts'
 import { needsVariable } from './needs.ts'
 
