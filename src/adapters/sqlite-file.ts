@@ -113,10 +113,10 @@ export class SqliteFile {
     if (this.#descriptor !== undefined) closeSync(this.#descriptor)
   }
 
-  #settle({ synchronous, secureDelete }: SqliteSchema): void {
+  #settle({ synchronous, secureDelete, cacheKib }: SqliteSchema): void {
     const { database } = this
     database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON;
-      PRAGMA temp_store = MEMORY; PRAGMA secure_delete = ${secureDelete ? 'ON' : 'OFF'};`)
+      PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${cacheKib}; PRAGMA secure_delete = ${secureDelete ? 'ON' : 'OFF'};`)
     const asked: readonly (readonly [string, string, string | number])[] = [
       ['journal_mode', 'WAL', 'wal'],
       ['synchronous', synchronous, synchronous === 'FULL' ? 2 : 1],

@@ -80,34 +80,54 @@ export class Lane {
     this.#waiting = this.#waiting.filter(request => !isLate(request))
   }
 
-  /** @returns false when another process holds the lock */
+  /**
+   * Nearly always nobody loses, so it is tried without savepoints first: they copy every page that is written. Where one of many
+   * is lost all is undone and done again, each by itself.
+   *
+   * @returns false when another process holds the lock
+   */
   #commitTogether(requests: readonly Request[]): boolean {
-    try {
-      this.#file.statement('BEGIN IMMEDIATE').run()
-    } catch (error) {
-      if (isBusy(error)) return false
-      this.#answerFromHere(this.#failWrites(requests, codeOf(error)))
-      return true
+    for (const isApart of [false, true]) {
+      try {
+        this.#file.statement('BEGIN IMMEDIATE').run()
+      } catch (error) {
+        if (isBusy(error)) return false
+        this.#answerFromHere(this.#failWrites(requests, codeOf(error)))
+        return true
+      }
+      const replies = this.#doAll(requests, isApart)
+      if (replies) {
+        this.#commit(requests, replies)
+        return true
+      }
+      if (this.#file.database.isTransaction) this.#file.statement('ROLLBACK').run()
     }
+    return true
+  }
+
+  /** @returns undefined when a write was lost, and it was not each by itself: nothing of it may be committed */
+  #doAll(requests: readonly Request[], isApart: boolean): readonly Reply[] | undefined {
     const replies: Reply[] = []
     for (const request of requests) {
       if (request.kind === 'read') replies.push(this.#read(request))
-      if (request.kind === 'write') replies.push(this.#write(request))
+      if (request.kind !== 'write') continue
+      const reply = isApart ? this.#writeApart(request) : this.#write(request)
+      if (!isApart && !('written' in reply && reply.written.done)) return undefined
+      replies.push(reply)
       // A full disk, say, may roll everything back at any statement: then nobody's write is done.
-      const last = replies.at(-1)
-      if (!this.#file.database.isTransaction && last !== undefined && 'errcode' in last) {
-        this.#answerFromHere(this.#failWrites(requests, last.errcode))
-        return true
-      }
+      if (!this.#file.database.isTransaction && 'errcode' in reply) return this.#failWrites(requests, reply.errcode)
     }
+    return replies
+  }
+
+  #commit(requests: readonly Request[], replies: readonly Reply[]): void {
     try {
-      this.#file.statement('COMMIT').run()
+      if (this.#file.database.isTransaction) this.#file.statement('COMMIT').run()
       this.#answerFromHere(replies)
     } catch (error) {
       if (this.#file.database.isTransaction) this.#file.statement('ROLLBACK').run()
       this.#answerFromHere(this.#failWrites(requests, codeOf(error)))
     }
-    return true
   }
 
   /** Outside of any transaction: the reads are made again, since they may have seen what is not there. */
@@ -126,6 +146,14 @@ export class Lane {
   }
 
   #write({ id, steps }: WriteRequest): Reply {
+    try {
+      return { id, written: this.#run(steps) }
+    } catch (error) {
+      return { id, errcode: codeOf(error) }
+    }
+  }
+
+  #writeApart({ id, steps }: WriteRequest): Reply {
     try {
       this.#file.statement('SAVEPOINT request').run()
       const written = this.#run(steps)
@@ -149,9 +177,10 @@ export class Lane {
   #run(steps: readonly Step[]): Written {
     const changes: number[] = []
     let rows: readonly SqlRow[] = []
-    for (const [step, { sql, params, changes: expected }] of steps.entries()) {
+    for (const [step, { sql, orElse, params, changes: expected }] of steps.entries()) {
       try {
-        const { changed, returned } = this.#step(sql, params)
+        const first = this.#step(sql, params)
+        const { changed, returned } = orElse && first.changed === 0 ? this.#step(orElse, params) : first
         if (expected !== undefined && changed !== expected) return { done: false, step, rule: 'changes' }
         changes.push(changed)
         if (returned !== undefined) rows = returned

@@ -7,14 +7,33 @@ import type { Step } from './sqlite-message.ts'
 
 const whereKey = ({ key }: Table): string => `${key.map(name => `${name} = ?`).join(' AND ')} AND version = ?`
 
+/** By parameters that come after those of the columns, the version and the body. */
+function whereRow({ key, columns }: Table): string {
+  const from = columns.length + 3
+  return [...key, 'version'].map((name, at) => `${name} = ?${from + at}`).join(' AND ')
+}
+
 const inserts = perTable(({ name, key, columns }) => {
   const all = [...key, ...columns, 'version', 'body']
   return `INSERT INTO ${name} (${all.join(', ')}) VALUES (${all.map(() => '?').join(', ')})`
 })
 
 const updates = perTable(table => {
-  const set = [...table.columns, 'version', 'body'].map(name => `${name} = ?`)
-  return `UPDATE ${table.name} SET ${set.join(', ')} WHERE ${whereKey(table)}`
+  const set = [...table.columns, 'version', 'body'].map((name, at) => `${name} = ?${at + 1}`)
+  return `UPDATE ${table.name} SET ${set.join(', ')} WHERE ${whereRow(table)}`
+})
+
+/**
+ * The same, with the same parameters, for a row whose columns stay as they are, but for its state: a column that is set is
+ * taken out of its indexes and put in again, though nothing of it changes.
+ */
+const narrowUpdates = perTable(table => {
+  const columns = table.columns.map((name, at) => [name, `?${at + 1}`] as const)
+  const next = table.columns.length + 1
+  const set = [...columns.filter(([name]) => name === 'state'), ['version', `?${next}`], ['body', `?${next + 1}`]]
+  const same = columns.filter(([name]) => name !== 'state').map(([name, value]) => ` AND +${name} IS ${value}`)
+  const sets = set.map(([name, value]) => `${name} = ${value}`)
+  return `UPDATE ${table.name} SET ${sets.join(', ')} WHERE ${whereRow(table)}${same.join('')}`
 })
 
 /** By the state that is moved to: the states it may be reached from are a condition of the write. */
@@ -22,6 +41,7 @@ const moves = {
   document: movesOf(updates.document, documentMoves),
   run: movesOf(updates.run, purgeRunMoves),
 }
+const narrowMoves = movesOf(narrowUpdates.document, documentMoves)
 
 const deletes = perTable(table => `DELETE FROM ${table.name} WHERE ${whereKey(table)}`)
 const forgetAnswer = 'DELETE FROM answer WHERE key = ? AND version = ? AND tenant = coalesce(?, tenant)'
@@ -57,7 +77,15 @@ function stepForPut(change: Put): Step {
   }
   const sql = row === 'document' || row === 'run' ? moves[row].get(put.state) : updates[row]
   if (sql === undefined) throw new RangeError(`no ${row} moves to that state`)
-  return { sql, params: [...columns, ...key, expected], changes: 1 }
+  const params = [...columns, ...key, expected]
+  const narrow = narrowFor(change)
+  return narrow === undefined ? { sql, params, changes: 1 } : { sql: narrow, orElse: sql, params, changes: 1 }
+}
+
+/** For rows that are mostly moved without their columns. */
+function narrowFor({ row, put }: Put): string | undefined {
+  if (row === 'subject') return narrowUpdates.subject
+  return row === 'document' && put.state === 'purging' ? narrowMoves.get('purging') : undefined
 }
 
 function stepForForget(change: Extract<Change, { forget: unknown }>, tenant: TenantId | null): Step {

@@ -5,9 +5,13 @@ import type { SqliteFileName } from './sqlite-schema.ts'
 export type SqlValue = string | number | null | Uint8Array
 export type SqlRow = Readonly<Record<string, SqlValue>>
 
-/** One statement of a write. With `changes`, the write is lost unless exactly so many rows changed or were returned. */
+/**
+ * One statement of a write. With `changes`, the write is lost unless exactly so many rows changed or were returned. `orElse` is
+ * tried with the same parameters where the statement changed nothing.
+ */
 export interface Step {
   readonly sql: string
+  readonly orElse?: string
   readonly params: readonly SqlValue[]
   readonly changes?: number
 }

@@ -7,6 +7,8 @@ export interface SqliteSchema {
   readonly synchronous: 'FULL' | 'NORMAL'
   /** What is deleted is overwritten in the file. */
   readonly secureDelete: boolean
+  /** So much of the file is kept in memory; a transaction that writes more than fits writes some pages twice. */
+  readonly cacheKib: number
   /** Script n brings `PRAGMA user_version` from n to n + 1; scripts that were released are never changed. */
   readonly migrations: readonly string[]
 }
@@ -182,6 +184,13 @@ const laterPolicies = `
 CREATE INDEX document_policy ON document (tenant, body ->> 'policyVersion') WHERE state = 'stored';
 `
 
+/** One index over all papers of a person instead of two over those in some states: no move from state to state touches it. */
+const documentsOfSubject = `
+DROP INDEX document_of_subject;
+DROP INDEX document_live;
+CREATE INDEX document_of_subject ON document (tenant, subject, id);
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -205,6 +214,15 @@ CREATE TABLE closed_epoch (
 ) STRICT, WITHOUT ROWID;
 `
 
+/** What was destroyed or replaced is all zeros; a stored list begins with its count, and an empty one is nothing else. */
+export const isKeyThere = "(substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)"
+
+/** Without the rows that are zeros: they are looked for by nobody. */
+const livingKeysByEpoch = `
+DROP INDEX wrapped_key_by_epoch;
+CREATE INDEX wrapped_key_by_epoch ON wrapped_key (epoch, tenant, id) WHERE ${isKeyThere};
+`
+
 const budgets = `
 CREATE TABLE spend (
   key TEXT NOT NULL,
@@ -216,12 +234,18 @@ CREATE INDEX spend_by_window ON spend (window_ms);
 `
 
 export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
-  trail: { synchronous: 'FULL', secureDelete: false, migrations: [trail] },
+  trail: { synchronous: 'FULL', secureDelete: false, cacheKib: 2_000, migrations: [trail] },
   ledger: {
     synchronous: 'FULL',
     secureDelete: true,
-    migrations: [ledger, epochs, deniedTokens, retention, laterPolicies],
+    cacheKib: 16_000,
+    migrations: [ledger, epochs, deniedTokens, retention, laterPolicies, documentsOfSubject],
   },
-  'wrapped-keys': { synchronous: 'FULL', secureDelete: true, migrations: [wrappedKeys, wrappedKeyEpochs] },
-  budgets: { synchronous: 'NORMAL', secureDelete: false, migrations: [budgets] },
+  'wrapped-keys': {
+    synchronous: 'FULL',
+    secureDelete: true,
+    cacheKib: 2_000,
+    migrations: [wrappedKeys, wrappedKeyEpochs, livingKeysByEpoch],
+  },
+  budgets: { synchronous: 'NORMAL', secureDelete: false, cacheKib: 2_000, migrations: [budgets] },
 }

@@ -3,13 +3,12 @@ import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
 import type { EncryptedDataKey, Rewrapped, WrappedKey, WrappedKeys } from '../ports/wrapped-keys.ts'
+import { isKeyThere as isThere } from './sqlite-schema.ts'
 import type { SqliteThread, SqlRow } from './sqlite-thread.ts'
 
 const columns = 'id, tenant, document, epoch, edks, created_ms, rewrap_log, rewrap_index'
 const insert = `INSERT INTO wrapped_key (${columns}) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
   WHERE NOT EXISTS (SELECT 1 FROM closed_epoch WHERE tenant = ?2 AND epoch = ?4)`
-/** What was destroyed is all zeros; a stored list begins with its count, and an empty one is nothing else. */
-const isThere = "(substr(edks, 1, 2) <> x'0000' OR length(edks) = 2)"
 const find = `SELECT ${columns} FROM wrapped_key WHERE id = ? AND ${isThere}`
 const epochsOf = `SELECT id, epoch FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?)) AND ${isThere}`
 /** What a row was stays behind as zeros under another name of the same length, and what it becomes is a row of its own. */
@@ -17,8 +16,9 @@ const leave = `UPDATE wrapped_key SET id = ?1, edks = zeroblob(length(edks))
   WHERE id = ?2 AND epoch = ?3 AND length(id) = length(?1) AND ${isThere}`
 const follow = `INSERT INTO wrapped_key (${columns})
   SELECT ?2, tenant, document, ?3, ?4, created_ms, ?5, ?6 FROM wrapped_key WHERE id = ?1`
+/** Named by their hidden number they are put side by side in the index, and none is named like another. */
 const destroy = `UPDATE wrapped_key
-  SET id = substr('old/' || lower(hex(randomblob(length(id)))), 1, length(id)), edks = zeroblob(length(edks))
+  SET id = printf('old/%0*d', length(id) - 4, rowid), edks = zeroblob(length(edks))
   WHERE id IN (SELECT value FROM json_each(?)) AND ${isThere}`
 /** An empty list holds no secret and cannot be told from zeros: its row goes. */
 const forgetEmpty = 'DELETE FROM wrapped_key WHERE id IN (SELECT value FROM json_each(?)) AND length(edks) = 2'

@@ -21,7 +21,7 @@ const byIndex = {
   heldSubjects: 'USING INDEX subject_held (tenant=? AND id>?)',
   countHeld: 'USING COVERING INDEX subject_held (tenant=?)',
   unansweredSubjects: 'USING INDEX subject_unanswered (tenant=? AND id>?)',
-  liveDocuments: 'USING INDEX document_live (tenant=? AND subject=? AND id>?)',
+  liveDocuments: 'USING INDEX document_of_subject (tenant=? AND subject=? AND id>?)',
   purging: 'USING INDEX document_purging (tenant=? AND id>?)',
   purgedSince: 'USING COVERING INDEX document_purged (tenant=? AND purged_ms>?)',
   underLaterPolicies: 'USING INDEX document_policy (tenant=? AND <expr>>?)',
@@ -40,7 +40,7 @@ test('sqlite: what the clock of retention asks is answered by an index, in its o
 })
 
 const byList = {
-  liveDocumentsOf: 'USING INDEX document_live (tenant=? AND subject=?)',
+  liveDocumentsOf: 'USING INDEX document_of_subject (tenant=? AND subject=?)',
   subjects: 'USING INDEX sqlite_autoindex_subject_1 (tenant=? AND id=?)',
   reviewsOf: 'USING INDEX sqlite_autoindex_review_2 (tenant=? AND document=?)',
   answersOfDocuments: 'USING INDEX answer_of_document (tenant=? AND document=?)',
