@@ -3,6 +3,7 @@ import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestLine } from './support/report-lines.ts'
+import { environmentFor } from './support/test-environment.ts'
 
 /**
  * `npm test [path …]`: every `test/**\/*.test.ts` outside of `bench`, each file in a process of its own, two at a time,
@@ -60,7 +61,7 @@ async function runFile(file: string, reportPath: string): Promise<FileResult> {
       `--test-reporter-destination=${reportPath}`,
       file,
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    { env: environmentFor(file, top), stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   )
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
