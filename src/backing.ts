@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { BackupFacts, BackupProgress } from './adapters/embedded-backup.ts'
 import type { Config, EmbeddedConfig, ProductionConfig } from './config.ts'
 import { VaultError } from './domain/errors.ts'
@@ -7,9 +5,9 @@ import type { Finding } from './domain/finding.ts'
 import type { TenantId } from './domain/ids.ts'
 import { type ProcessRole, processRoles } from './domain/process-role.ts'
 import type { Tenant } from './domain/tenant.ts'
+import { heldByAnother, openEmbeddedStores } from './embedded-stores.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Identity } from './ports/identity.ts'
-import type { Keyring } from './ports/keyring.ts'
 import type { Log } from './ports/log.ts'
 import type { Ports } from './ports/ports.ts'
 import type { InitedKeys, InitWish } from './production-keys.ts'
@@ -45,40 +43,12 @@ export async function openBacking(config: Config, options: BackingOptions = {}):
   return config.backing === 'embedded' ? openEmbedded(config, options) : openProduction(config, options)
 }
 
-/**
- * One process for each data folder. The data folder's lock comes first; the key file comes before the stores where neither is
- * there yet, so that a start that fails on keys leaves an empty data folder behind. What has a thread of its own is begun
- * before the rest is loaded, since loading keeps this thread busy.
- */
+/** One process for each data folder. */
 async function openEmbedded(config: EmbeddedConfig, options: BackingOptions): Promise<Backing> {
   await using stack = new AsyncDisposableStack()
-  const { requireWholeCopy } = await import('./adapters/embedded-backup-mark.ts')
-  requireWholeCopy(config.dataDir)
-  stack.use(await holdFolder(config.dataDir))
-  const { startSqlite } = await import('./adapters/sqlite-thread.ts')
-  const thread = stack.use(startSqlite())
-  const made = existsSync(join(config.keysDir, 'keyring.json')) ? undefined : await openRing(config)
-  const opening = Promise.allSettled([
-    openStore(() => thread.open(config.dataDir)),
-    made ?? openRing(config),
-    openBlobs(config, stack),
-    loadTenants(config),
-  ])
-  const [adapters, common] = await Promise.all([loadEmbedded(), loadCommon()])
-  const opened = await opening
-  for (const one of opened) if (one.status === 'rejected') throw one.reason
-  const [, ring, blobs, tenants] = opened
-  const keyring = fulfilled(ring)
-  const stores = {
-    ledger: new adapters.SqliteLedger(thread),
-    batches: new adapters.SqliteTrailBatches(thread),
-    wrappedKeys: new adapters.SqliteWrappedKeys(thread),
-    budgets: new adapters.SqliteBudgets(thread),
-    blobs: fulfilled(blobs),
-    destroyed: stack.use(await openDestroyed(config, keyring)),
-    keyring,
-  }
-  return await bundle(common, stores, fulfilled(tenants), config, options, stack)
+  const beside = () => Promise.all([loadCommon(), loadTenants(config)])
+  const [stores, [common, tenants]] = await openEmbeddedStores(config, stack, beside)
+  return await bundle(common, stores, tenants, config, options, stack)
 }
 
 /** Any number of processes, on this machine and others, share what lies behind it. */
@@ -154,16 +124,6 @@ async function besideTokens(
   return new OidcBesideKeys(keys, stack.use(new OidcIdentity({ issuers, ...ports })))
 }
 
-async function loadEmbedded() {
-  const [ledger, batches, wrapped, budgets] = await Promise.all([
-    import('./adapters/sqlite-ledger.ts'),
-    import('./adapters/sqlite-trail-batches.ts'),
-    import('./adapters/sqlite-wrapped-keys.ts'),
-    import('./adapters/sqlite-budgets.ts'),
-  ])
-  return { ...ledger, ...batches, ...wrapped, ...budgets }
-}
-
 async function loadCommon() {
   const [images, pdfs, sniffer, identity, clock, log] = await Promise.all([
     import('./adapters/sharp-images.ts'),
@@ -175,33 +135,6 @@ async function loadCommon() {
   ])
   return { ...images, ...pdfs, ...sniffer, ...identity, ...clock, ...log }
 }
-
-async function openRing({ keysDir, dataDir, passphraseFile }: EmbeddedConfig) {
-  const { openKeyfileKeyring } = await import('./adapters/keyfile-keyring.ts')
-  return openKeyfileKeyring({ keysDir, dataDir, ...(passphraseFile === undefined ? {} : { passphraseFile }) })
-}
-
-async function openBlobs({ dataDir, diskReserveBytes }: EmbeddedConfig, stack: AsyncDisposableStack) {
-  const { openFileBlobs } = await import('./adapters/file-blobs.ts')
-  return stack.use(
-    await openStore(() => openFileBlobs({ folder: join(dataDir, 'blobs'), reserveBytes: diskReserveBytes })),
-  )
-}
-
-/** In the key folder, and under its door key: whoever may not open papers cannot shorten the list unseen. */
-async function openDestroyed({ keysDir: folder }: EmbeddedConfig, keyring: Keyring) {
-  const { openKeyfileDestroyed } = await import('./adapters/keyfile-destroyed.ts')
-  return openKeyfileDestroyed({ folder, mac: message => keyring.mac('door', message) })
-}
-
-async function holdFolder(dataDir: string): Promise<AsyncDisposable> {
-  const { holdWriterLock } = await import('./adapters/sqlite-writer-lock.ts')
-  const lock = await openStore(() => holdWriterLock(dataDir))
-  if (lock) return lock
-  throw new VaultError('ledger.unavailable', { detail: heldByAnother })
-}
-
-const heldByAnother = 'another process of the vault holds the data folder'
 
 /**
  * Looks at data folder and key folder from below the ports, before anything of them is opened; changes nothing. Production
@@ -258,26 +191,4 @@ function requireProduction(config: Config): ProductionConfig {
 /** True for the failure of `openBacking` that means: a vault is running on this data folder. */
 export function isHeldByAnother(error: unknown): boolean {
   return error instanceof VaultError && error.facts.detail === heldByAnother
-}
-
-async function openStore<T>(open: () => Promise<T>): Promise<T> {
-  try {
-    return await open()
-  } catch (error) {
-    if (error instanceof VaultError) throw error
-    throw new VaultError(
-      'ledger.unavailable',
-      { detail: `a store of the data folder cannot be opened${codeIn(error)}` },
-      error,
-    )
-  }
-}
-
-function codeIn(error: unknown): string {
-  return error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ''
-}
-
-function fulfilled<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === 'rejected') throw result.reason
-  return result.value
 }
