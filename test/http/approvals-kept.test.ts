@@ -43,16 +43,20 @@ function bound(of: object, name: string | symbol): unknown {
   return typeof value === 'function' ? value.bind(of) : value
 }
 
-async function granted({ door, key }: TestVault): Promise<() => Promise<CallAnswer>> {
+async function granted(opened: TestVault): Promise<() => Promise<CallAnswer>> {
   const json = { action: 'caller.manage', target: 'new-key/rev-9/person/reviewer' }
   const headers = { 'Idempotency-Key': 'ask' }
-  const asked = await call(door.url, 'POST', '/v1/approvals', { key: key(tenant, 'admin'), headers, json })
+  const asked = await call(opened.door.url, 'POST', '/v1/approvals', {
+    key: opened.key(tenant, 'admin'),
+    headers,
+    json,
+  })
   const path = `/v1/approvals/${asked.json.id}/votes`
-  const voted = await call(door.url, 'POST', path, { key: key(tenant, 'dpo'), json: { vote: 'grant' } })
+  const voted = await call(opened.door.url, 'POST', path, { key: opened.key(tenant, 'dpo'), json: { vote: 'grant' } })
   assert.equal(voted.status, 201)
   return () =>
-    call(door.url, 'POST', '/v1/callers', {
-      key: key(tenant, 'admin'),
+    call(opened.door.url, 'POST', '/v1/callers', {
+      key: opened.key(tenant, 'admin'),
       headers: { 'Vault-Approval': asked.json.id },
       json: { person: 'rev-9', kind: 'person', roles: ['reviewer'] },
     })
@@ -96,13 +100,13 @@ test('where the end of a commit is not known the approval went with it, and a se
 
 test('nothing but a commit comes before the approval is used up, and nothing is done while it is not', async () => {
   await using opened = await openVault()
-  const { vault, door, key } = opened
+  const { vault, door } = opened
   const json = { action: 'key.rotate', target: 'epoch/docs/1' }
   const headers = { 'Idempotency-Key': 'ask' }
-  const asked = await call(door.url, 'POST', '/v1/approvals', { key: key(tenant, 'admin'), headers, json })
+  const asked = await call(door.url, 'POST', '/v1/approvals', { key: opened.key(tenant, 'admin'), headers, json })
   const path = `/v1/approvals/${asked.json.id}/votes`
-  await call(door.url, 'POST', path, { key: key(tenant, 'dpo'), json: { vote: 'grant' } })
-  const caller = await vault.identity.identify(key(tenant, 'admin'), 'test')
+  await call(door.url, 'POST', path, { key: opened.key(tenant, 'dpo'), json: { vote: 'grant' } })
+  const caller = await vault.identity.identify(opened.key(tenant, 'admin'), 'test')
   assert.ok(caller)
   const approval = asked.json.id as ApprovalId
   const ask = { action: 'key.rotate', resource: { known: true }, approval, target: json.target } as const

@@ -40,18 +40,13 @@ async function open(): Promise<Place> {
   return { clock, opened, ledger: below, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() }
 }
 
-const list = ({ door, key }: TestVault, role: 'dpo' | 'auditor' = 'auditor', of: TenantName = tenant) =>
-  call(door.url, 'GET', keys, { key: key(of, role) })
+const list = (opened: TestVault, role: 'dpo' | 'auditor' = 'auditor', of: TenantName = tenant) =>
+  call(opened.door.url, 'GET', keys, { key: opened.key(of, role) })
 
-function rotate(
-  { door, key }: TestVault,
-  epoch: string,
-  headers: Record<string, string> = {},
-  of: TenantName = tenant,
-) {
-  const beside = { 'Vault-Second-Authorization': `Bearer ${key(of, 'dpo')}` }
+function rotate(opened: TestVault, epoch: string, headers: Record<string, string> = {}, of: TenantName = tenant) {
+  const beside = { 'Vault-Second-Authorization': `Bearer ${opened.key(of, 'dpo')}` }
   const all = { 'Idempotency-Key': randomUUID(), ...beside, ...headers }
-  return call(door.url, 'POST', rotations, { key: key(of, 'admin'), headers: all, json: { epoch } })
+  return call(opened.door.url, 'POST', rotations, { key: opened.key(of, 'admin'), headers: all, json: { epoch } })
 }
 
 /** The job that a process of the role `keys` has, once. */
@@ -71,19 +66,19 @@ interface Shown {
 const shown = (items: readonly Shown[]) =>
   items.map(({ epoch, state, keys: count, next }) => [epoch, state, count, next?.step ?? ''].join(' ').trim())
 
-async function upload({ door, key }: TestVault, n: number): Promise<string> {
+async function upload(opened: TestVault, n: number): Promise<string> {
   const body = paper({ type: 'id', kind: 'passport' }, await drawIdCard(900 + n))
   const headers = { 'Idempotency-Key': `upload-${n}` }
-  const asked = { key: key(tenant, 'onboarding'), headers, body }
-  const answer = await call(door.url, 'POST', `/v1/subjects/p-${n}/documents`, asked)
+  const asked = { key: opened.key(tenant, 'onboarding'), headers, body }
+  const answer = await call(opened.door.url, 'POST', `/v1/subjects/p-${n}/documents`, asked)
   assert.equal(answer.status, 201)
   return answer.json.id
 }
 
-async function look({ door, key }: TestVault, id: string): Promise<Buffer> {
+async function look(opened: TestVault, id: string): Promise<Buffer> {
   const headers = { 'Vault-Purpose': 'kyc', 'Vault-Case': 'C-1' }
-  const answer = await call(door.url, 'GET', `/v1/documents/${id}/content`, {
-    key: key(tenant, 'senior-reviewer'),
+  const answer = await call(opened.door.url, 'GET', `/v1/documents/${id}/content`, {
+    key: opened.key(tenant, 'senior-reviewer'),
     headers,
   })
   assert.equal(answer.status, 200)
@@ -129,22 +124,22 @@ test('two people have the key of a running vault replaced, follow it to its end,
 test('nobody rotates alone, and whoever may not even look is told nothing', async () => {
   await using at = await open()
   const { opened } = at
-  const { door, key } = opened
-  const own = (role: 'admin' | 'auditor' | 'reviewer') => `Bearer ${key(tenant, role)}`
-  for (const second of [own('admin'), own('auditor'), own('reviewer'), `Bearer ${key('omo7777', 'dpo')}`]) {
+  const { url } = opened.door
+  const own = (role: 'admin' | 'auditor' | 'reviewer') => `Bearer ${opened.key(tenant, role)}`
+  for (const second of [own('admin'), own('auditor'), own('reviewer'), `Bearer ${opened.key('omo7777', 'dpo')}`]) {
     const answer = await rotate(opened, 'docs/1', { 'Vault-Second-Authorization': second })
     assert.deepEqual([answer.status, answer.json.code], [403, 'role.second-person'])
   }
   const headers = { 'Idempotency-Key': 'k', 'Vault-Second-Authorization': own('admin') }
   for (const role of ['auditor', 'reviewer'] as const) {
-    const asked = await call(door.url, 'POST', rotations, {
-      key: key(tenant, role),
+    const asked = await call(url, 'POST', rotations, {
+      key: opened.key(tenant, role),
       headers,
       json: { epoch: 'docs/1' },
     })
     assert.deepEqual([asked.status, asked.json.code], [403, 'role.not-allowed'])
   }
-  const looked = await call(door.url, 'GET', keys, { key: key(tenant, 'reviewer') })
+  const looked = await call(url, 'GET', keys, { key: opened.key(tenant, 'reviewer') })
   assert.deepEqual([looked.status, looked.json.code], [403, 'role.not-allowed'])
   for (const epoch of ['docs/0', 'door/1', 'x', 'docs/1 ', '']) {
     assert.equal((await rotate(opened, epoch)).json.code, 'field.invalid', epoch)
