@@ -106,9 +106,7 @@ const isProductionOnly = (name: string): boolean =>
  * @throws {VaultError} config.invalid - with every problem, unknown `VAULT_*` names among them
  */
 export function readConfig(environment: Environment = process.env): Config {
-  const given = Object.entries(environment).filter(
-    ([name, value]) => isOurs(name) && value !== '' && value !== undefined,
-  )
+  const given = givenIn(environment)
   const known = given.map(([name]) => name)
   const parsed = settingsSchema.safeParse(Object.fromEntries(given), { jitless: true })
   const isProduction = environment['VAULT_BACKING'] === 'production'
@@ -131,12 +129,46 @@ export function readConfig(environment: Environment = process.env): Config {
     maxConnections: value.VAULT_MAX_CONNECTIONS,
     logLevel: value.VAULT_LOG_LEVEL,
   }
-  return Object.freeze(isProduction ? productionFrom(value, common) : embeddedFrom(value, common))
+  return Object.freeze(
+    isProduction ? { backing: 'production', ...common, ...productionParts(value) } : embeddedFrom(value, common),
+  )
 }
 
-/** Where the tenants' policies are looked for, whatever else is wrong with the settings. */
-export function tenantsDirOf(environment: Environment = process.env): string {
+function tenantsDirOf(environment: Environment): string {
   return resolve(environment['VAULT_TENANTS_DIR'] || join(projectDir, 'infra/tenants'))
+}
+
+/** What can be looked into: all of it, or as many parts as are whole by themselves. */
+export interface SoundParts
+  extends Pick<Config, 'backing' | 'tenantsDir' | 'tenants' | 'oidcFile'>,
+    Partial<Pick<ProductionConfig, ProductionPart>> {}
+type ProductionPart = 'deployment' | 'mongo' | 's3' | 'anchor' | 'kms'
+
+const namesOfPart: Readonly<Record<ProductionPart, RegExp>> = {
+  deployment: /^VAULT_(?:REGIONS|TLS_FLOOR|DEMO_REFERENCES)$/,
+  mongo: /^VAULT_MONGODB_/,
+  s3: /^VAULT_S3_/,
+  anchor: /^VAULT_ANCHOR_/,
+  kms: /^VAULT_KMS_/,
+}
+
+/** Of settings that cannot be read as a whole, those parts that nothing is wrong with: they are looked into all the same. */
+export function readSoundParts(environment: Environment = process.env): SoundParts {
+  const given = Object.fromEntries(givenIn(environment))
+  const issues = settingsSchema.safeParse(given, { jitless: true }).error?.issues ?? []
+  const wrong = new Set(issues.map(issue => String(issue.path[0])))
+  const sound = Object.entries(given).filter(([name]) => !wrong.has(name))
+  const value = settingsSchema.parse(Object.fromEntries(sound), { jitless: true })
+  const { VAULT_TENANTS: tenants, VAULT_OIDC_FILE: oidcFile } = value
+  const common = { tenantsDir: tenantsDirOf(environment), tenants, oidcFile: pathOf(oidcFile) }
+  if (environment['VAULT_BACKING'] !== 'production') return { backing: 'embedded', ...common }
+  const present = new Set(sound.map(([name]) => name))
+  const isWhole = (part: ProductionPart): boolean => {
+    const isOfPart = (name: string): boolean => namesOfPart[part].test(name)
+    return ![...wrong].some(isOfPart) && productionNeeds.filter(isOfPart).every(name => present.has(name))
+  }
+  const parts = Object.entries(productionParts(value)).filter(([part]) => isWhole(part as ProductionPart))
+  return { backing: 'production', ...common, ...Object.fromEntries(parts) }
 }
 
 type Values = z.output<typeof settingsSchema>
@@ -153,11 +185,9 @@ function embeddedFrom(value: Values, common: CommonConfig): EmbeddedConfig {
   }
 }
 
-/** What production needs has been asked for by now: an empty text stands for nothing that can get here. */
-function productionFrom(value: Values, common: CommonConfig): ProductionConfig {
+/** What a part needs has been asked for by whoever uses it: an empty text stands for nothing that can get there. */
+function productionParts(value: Values): Pick<ProductionConfig, ProductionPart> {
   return {
-    backing: 'production',
-    ...common,
     deployment: Object.freeze({
       regions: value.VAULT_REGIONS ?? [],
       tlsFloor: value.VAULT_TLS_FLOOR ?? '1.2',
@@ -202,73 +232,17 @@ function problemsOfProduction(known: readonly string[]): readonly Problem[] {
   ]
 }
 
-/** Every setting in force, for an operator to read; a secret's reference shows as `[set]`. */
-export function describeConfig(config: Config): Readonly<Partial<Record<VariableName, string>>> {
-  return {
-    VAULT_BACKING: config.backing,
-    VAULT_TENANTS_DIR: config.tenantsDir,
-    VAULT_OIDC_FILE: config.oidcFile ?? '',
-    VAULT_TENANTS: config.tenants?.join(',') ?? '',
-    VAULT_HOST: config.host,
-    VAULT_PORT: String(config.port),
-    VAULT_METRICS_PORT: config.metricsPort === undefined ? 'off' : String(config.metricsPort),
-    VAULT_READ_BUDGET: String(config.readBudgetPerHour),
-    VAULT_UPLOAD_BUDGET_BYTES: String(config.uploadBudgetBytes),
-    VAULT_MAX_CONNECTIONS: String(config.maxConnections),
-    VAULT_LOG_LEVEL: config.logLevel,
-    ...(config.backing === 'embedded' ? describeEmbedded(config) : describeProduction(config)),
-  }
-}
-
-function describeEmbedded(config: EmbeddedConfig): Partial<Record<VariableName, string>> {
-  return {
-    VAULT_DATA_DIR: config.dataDir,
-    VAULT_KEYS_DIR: config.keysDir,
-    VAULT_KEYRING_PASSPHRASE_FILE: shown(config.passphraseFile),
-    VAULT_DISK_RESERVE_BYTES: String(config.diskReserveBytes),
-  }
-}
-
-function describeProduction({
-  deployment,
-  mongo,
-  s3,
-  anchor,
-  kms,
-}: ProductionConfig): Partial<Record<VariableName, string>> {
-  return {
-    VAULT_REGIONS: deployment.regions.join(','),
-    VAULT_TLS_FLOOR: deployment.tlsFloor,
-    VAULT_DEMO_REFERENCES: deployment.takesDemo ? 'allow' : 'refuse',
-    VAULT_MONGODB_URI_FILE: '[set]',
-    VAULT_MONGODB_DATABASE: mongo.database,
-    VAULT_MONGODB_KEYS_URI_FILE: shown(mongo.keysUriFile),
-    VAULT_MONGODB_KEYS_DATABASE: mongo.keysDatabase,
-    VAULT_S3_REGION: s3.region,
-    VAULT_S3_BUCKET: s3.bucket,
-    VAULT_S3_PREFIX: s3.prefix,
-    VAULT_S3_ENDPOINT: s3.endpoint ?? 'AWS',
-    VAULT_ANCHOR_BUCKET: anchor.bucket,
-    VAULT_ANCHOR_LOCK: anchor.lock,
-    VAULT_ANCHOR_LOCK_DAYS: String(anchor.lockDays),
-    VAULT_KMS_REGION: kms.region,
-    VAULT_KMS_ENDPOINT: kms.endpoint ?? 'AWS',
-    VAULT_KMS_DOCUMENTS_KEY: kms.documentsKey,
-    VAULT_KMS_FORMER_DOCUMENTS_KEYS: kms.formerDocumentsKeys.join(','),
-    VAULT_KMS_TENANT_KEYS_FILE: kms.tenantKeysFile ?? '[not set]',
-    VAULT_KMS_DELETION_DAYS: String(kms.deletionDays),
-    VAULT_KMS_BLIND_INDEX_KEY: kms.blindIndexKey,
-    VAULT_KMS_DOOR_FILE: '[set]',
-  }
-}
-
 /** Lets threads read the code that this process keeps compiled: they take the folder from the environment alone. */
 export function shareCompiledCode(folder: string): void {
   process.env['NODE_COMPILE_CACHE'] ??= folder
 }
 
+/** An empty variable counts as absent. */
+function givenIn(environment: Environment): readonly (readonly [string, string | undefined])[] {
+  return Object.entries(environment).filter(([name, value]) => isOurs(name) && value !== '' && value !== undefined)
+}
+
 const pathOf = (path: string | undefined): string | undefined => (path === undefined ? undefined : resolve(path))
-const shown = (path: string | undefined): string => (path === undefined ? '[not set]' : '[set]')
 
 const isOurs = (name: string): boolean => name.startsWith('VAULT_') && !name.startsWith('VAULT_TEST_')
 

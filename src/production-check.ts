@@ -5,12 +5,14 @@ import { type MongoConnection, openMongo } from './adapters/mongo-connection.ts'
 import { type DatabaseFacts, inspectMongo, uriProblems } from './adapters/mongo-inspection.ts'
 import { type CollectionName, keyCollections, mainCollections } from './adapters/mongo-schema.ts'
 import { type BucketFacts, inspectBucket } from './adapters/s3-inspection.ts'
-import type { ProductionConfig } from './config.ts'
+import type { ProductionConfig, SoundParts } from './config.ts'
 import { brokenPromises, regionFinding, type SettingFinding } from './domain/deployment.ts'
 import { VaultError } from './domain/errors.ts'
 import type { ProcessRole } from './domain/process-role.ts'
 import type { Tenant } from './domain/tenant.ts'
 
+/** The regions of the deployment, unless they cannot be read. */
+type Declared = readonly string[] | undefined
 type Weight = SettingFinding['weight']
 const say = (weight: Weight, field: string, message: string): SettingFinding => ({ weight, field, message })
 
@@ -18,26 +20,28 @@ const say = (weight: Weight, field: string, message: string): SettingFinding => 
  * Holds a production deployment against every promise it needs: what the tenants promised, what MongoDB, S3 and KMS say of
  * themselves. Everything is asked at once, and nothing is changed. What a service does not tell is a remark.
  *
+ * @param config parts that are absent, since something is wrong with them, are held against nothing
  * @param roles what the process is to do; keys are tried out by whoever is to use them
  * @returns every finding, problems first
  */
 export async function inspectProduction(
-  config: ProductionConfig,
+  config: SoundParts,
   tenants: readonly Tenant[],
   roles: readonly ProcessRole[],
 ): Promise<readonly SettingFinding[]> {
+  const { deployment, mongo, s3, kms } = config
   const [databases, bucket, keys] = await Promise.all([
-    databaseFindings(config),
-    wantsBodies(roles) ? bucketFindings(config, tenants) : [],
-    keyFindings(config, roles),
+    mongo ? databaseFindings(mongo) : [],
+    s3 && wantsBodies(roles) ? bucketFindings({ ...config, s3 }, tenants) : [],
+    kms ? keyFindings(kms, deployment?.regions, roles) : [],
   ])
-  const promises = tenants.flatMap(tenant => brokenPromises(tenant, config.deployment))
+  const promises = deployment ? tenants.flatMap(tenant => brokenPromises(tenant, deployment)) : []
   const all = [...promises, ...databases, ...bucket, ...keys]
   const order: readonly Weight[] = ['problem', 'unreachable', 'remark']
   return all.toSorted((a, b) => order.indexOf(a.weight) - order.indexOf(b.weight))
 }
 
-async function databaseFindings({ mongo }: ProductionConfig): Promise<readonly SettingFinding[]> {
+async function databaseFindings(mongo: ProductionConfig['mongo']): Promise<readonly SettingFinding[]> {
   const { uriFile, database, keysUriFile, keysDatabase } = mongo
   const isShared = keysUriFile === undefined
   const keysField = isShared ? 'VAULT_MONGODB_KEYS_DATABASE' : 'VAULT_MONGODB_KEYS_URI_FILE'
@@ -91,7 +95,7 @@ function aboutFailure(field: string, error: unknown): readonly SettingFinding[] 
 }
 
 async function bucketFindings(
-  { s3, anchor, deployment }: ProductionConfig,
+  { s3, anchor, deployment }: SoundParts & Pick<ProductionConfig, 's3'>,
   tenants: readonly Tenant[],
 ): Promise<readonly SettingFinding[]> {
   const places = Math.max(1, ...tenants.map(({ residency }) => residency.minPlaces))
@@ -99,13 +103,15 @@ async function bucketFindings(
   const place = { region, ...(endpoint === undefined ? {} : { endpoint }) }
   const [papers, anchors] = await Promise.all([
     inspectBucket({ ...place, bucket: s3.bucket }),
-    inspectBucket({ ...place, bucket: anchor.bucket }),
+    anchor && inspectBucket({ ...place, bucket: anchor.bucket }),
   ])
+  const about = aboutBucket('VAULT_S3_BUCKET', papers, deployment?.regions, places)
+  if (!anchor) return about
   const same = s3.bucket === anchor.bucket
   return [
-    ...aboutBucket('VAULT_S3_BUCKET', papers, deployment, places),
+    ...about,
     ...(same ? [say('problem', 'VAULT_ANCHOR_BUCKET', 'must be another than VAULT_S3_BUCKET')] : []),
-    ...aboutBucket('VAULT_ANCHOR_BUCKET', anchors, deployment, 1),
+    ...aboutBucket('VAULT_ANCHOR_BUCKET', anchors, deployment?.regions, 1),
     ...(anchors?.hasObjectLock === false
       ? [say('problem', 'VAULT_ANCHOR_BUCKET', 'names a bucket without Object Lock')]
       : []),
@@ -115,12 +121,12 @@ async function bucketFindings(
 function aboutBucket(
   field: string,
   facts: BucketFacts | undefined,
-  deployment: ProductionConfig['deployment'],
+  declared: Declared,
   places: number,
 ): readonly SettingFinding[] {
   if (facts === undefined) return [say('unreachable', field, 'does not answer to these credentials')]
   return [
-    ...regionFinding(field, facts.region, deployment.regions),
+    ...(declared ? regionFinding(field, facts.region, declared) : []),
     ...(facts.isPublic === true ? [say('problem', field, 'has a policy that lets anybody in')] : []),
     ...(facts.blocksPublic === false ? [say('problem', field, 'does not block public access in all four ways')] : []),
     ...aboutCopies(field, facts, places),
@@ -158,7 +164,8 @@ function untold(field: string, facts: BucketFacts): readonly SettingFinding[] {
 }
 
 async function keyFindings(
-  { kms, deployment }: ProductionConfig,
+  kms: ProductionConfig['kms'],
+  declared: Declared,
   roles: readonly ProcessRole[],
 ): Promise<readonly SettingFinding[]> {
   const makes = roles.includes('intake')
@@ -185,7 +192,7 @@ async function keyFindings(
       error => aboutFailure('VAULT_KMS_DOOR_FILE', error),
     ),
   ])
-  const about = asked.flatMap((question, at) => aboutKey(question, facts[at], deployment.regions))
+  const about = asked.flatMap((question, at) => aboutKey(question, facts[at], declared))
   return [...unread, ...about, ...door]
 }
 
@@ -199,7 +206,7 @@ const wantsBodies = (roles: readonly ProcessRole[]): boolean =>
 function aboutKey(
   { field, spec, makes }: KeyQuestion & { readonly field: string },
   facts: KeyFacts,
-  declared: readonly string[],
+  declared: Declared,
 ): readonly SettingFinding[] {
   if (facts === undefined) return [say('unreachable', field, 'is a key of a KMS that does not answer')]
   if (facts === 'unknown')
@@ -211,6 +218,6 @@ function aboutKey(
       ? []
       : [say(isFormer(field) ? 'remark' : 'problem', field, `names a key that is ${state}`)]),
     ...(makes && isUsable === false ? [say('problem', field, 'names a key that these credentials may not use')] : []),
-    ...regions.flatMap(region => regionFinding(field, region, declared)),
+    ...(declared ? regions.flatMap(region => regionFinding(field, region, declared)) : []),
   ]
 }

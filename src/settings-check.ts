@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { SoundParts } from './config.ts'
 import { remarksOn, type SettingFinding } from './domain/deployment.ts'
 import { VaultError } from './domain/errors.ts'
 import type { TenantId } from './domain/ids.ts'
@@ -14,7 +14,7 @@ type Problem = { readonly field: string; readonly message: string }
 export async function loadTenants({
   tenantsDir,
   tenants: served,
-}: Pick<Config, 'tenantsDir' | 'tenants'>): Promise<ReadonlyMap<TenantId, Tenant>> {
+}: Pick<SoundParts, 'tenantsDir' | 'tenants'>): Promise<ReadonlyMap<TenantId, Tenant>> {
   const module = await import('./adapters/file-tenants.ts')
   const all = await module.loadTenants(tenantsDir)
   if (served === undefined) return all
@@ -36,10 +36,11 @@ export async function inspectPolicy(
  * What is to be said of the settings beyond their form: the tenants' policies, the issuers of tokens, and for production every
  * promise that the deployment has to keep. Nothing is made or changed.
  *
+ * @param config the settings, or those parts of them that are whole
  * @param roles what the process is to do
  */
 export async function inspectSettings(
-  config: Config,
+  config: SoundParts,
   roles: readonly ProcessRole[],
 ): Promise<readonly SettingFinding[]> {
   const loading = loadTenants(config)
@@ -56,7 +57,7 @@ export async function inspectSettings(
  * Production starts on nothing that breaks a promise. What does not answer now is told by whatever opens it.
  * @throws {VaultError} config.invalid - with every problem at once
  */
-export async function requirePromises(config: Config, roles: readonly ProcessRole[]): Promise<void> {
+export async function requirePromises(config: SoundParts, roles: readonly ProcessRole[]): Promise<void> {
   const found = await inspectSettings(config, roles)
   if (!found.some(({ weight }) => weight === 'problem')) return
   const problems = found
@@ -65,7 +66,7 @@ export async function requirePromises(config: Config, roles: readonly ProcessRol
   throw new VaultError('config.invalid', { problems })
 }
 
-async function loadIssuers({ oidcFile }: Config, tenants: ReadonlyMap<TenantId, Tenant>): Promise<void> {
+async function loadIssuers({ oidcFile }: SoundParts, tenants: ReadonlyMap<TenantId, Tenant>): Promise<void> {
   if (oidcFile === undefined) return
   const { loadOidcIssuers } = await import('./adapters/oidc-file.ts')
   await loadOidcIssuers(oidcFile, tenants)

@@ -1,10 +1,10 @@
 import { parseArgs } from 'node:util'
+import { readConfig, readSoundParts, type SoundParts } from '../config.ts'
 import type { SettingFinding } from '../domain/deployment.ts'
 import { inspectSettings, problemsOf } from '../settings-check.ts'
 import { askTls } from './ask-tls.ts'
 import { type Command, type ExitCode, exit, print, UsageError } from './command.ts'
 import { rolesFrom } from './roles.ts'
-import { readWholeConfig } from './whole-config.ts'
 
 export const checkConfig: Command = {
   summary: 'say everything that is wrong with the settings and what they name',
@@ -41,14 +41,17 @@ async function everyFinding(
   roles: ReturnType<typeof rolesFrom>,
   tls: string | undefined,
 ): Promise<readonly SettingFinding[]> {
-  const reading = readWholeConfig()
-  const wrong = await problemsOf(reading)
-  if (wrong.length > 0) return wrong.map(problem => ({ weight: 'problem', ...problem }))
-  const config = await reading
-  if (tls === undefined) return inspectSettings(config, roles)
-  if (config.backing === 'embedded') throw new UsageError('--tls is for production, which has a VAULT_TLS_FLOOR.')
-  const found = await Promise.all([inspectSettings(config, roles), askTls(tls, config.deployment.tlsFloor)])
-  return found.flat()
+  const reading = Promise.try(readConfig)
+  const wrong = (await problemsOf(reading)).map(problem => ({ weight: 'problem', ...problem }) as const)
+  const config: SoundParts = wrong.length > 0 ? readSoundParts() : await reading
+  if (tls !== undefined && config.backing === 'embedded')
+    throw new UsageError('--tls is for production, which has a VAULT_TLS_FLOOR.')
+  const floor = config.deployment?.tlsFloor
+  const found = await Promise.all([
+    inspectSettings(config, roles),
+    tls === undefined || floor === undefined ? [] : askTls(tls, floor),
+  ])
+  return [...wrong, ...found.flat()]
 }
 
 function codeFor(findings: readonly SettingFinding[]): ExitCode {

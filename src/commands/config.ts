@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
-import { describeConfig, readConfig } from '../config.ts'
+import { readConfig } from '../config.ts'
 import { type Command, exit, print } from './command.ts'
+import { describeConfig } from './describe-config.ts'
 
 export const showConfig: Command = {
   summary: 'print every setting in force; secrets show as [set]',

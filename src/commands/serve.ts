@@ -45,7 +45,7 @@ export const serve: Command = {
     const options = { as: { type: 'string', multiple: true } } as const
     const { values } = parseArgs({ args: [...args], options, strict: true })
     const roles = rolesFrom(values.as)
-    const config = await readWholeConfig()
+    const config = await readWholeConfig(roles)
     const compiled = getCompileCacheDir()
     if (compiled !== undefined) shareCompiledCode(dirname(compiled))
     return runUntilStopped(config, roles)

@@ -66,6 +66,52 @@ suite('check-config of an embedded vault', () => {
   })
 })
 
+suite('check-config of a production vault that lacks much', () => {
+  test('whatever is whole is looked into, however wrong the rest: one run says everything, and serve the same', async () => {
+    await using folder = await emptyFolder()
+    const settings = {
+      ...settingsIn(folder.path),
+      VAULT_DATA_DIR: '',
+      VAULT_KEYS_DIR: '',
+      VAULT_BACKING: 'production',
+      VAULT_PORT: '99999',
+      VAULT_TENANTS: 'zzz',
+      VAULT_REGIONS: 'eu-south-2',
+      VAULT_TLS_FLOOR: '1.2',
+      VAULT_MONGODB_URI_FILE: join(folder.path, 'absent'),
+      VAULT_MONGODB_DATABASE: 'one',
+      VAULT_MONGODB_KEYS_DATABASE: 'one',
+      VAULT_S3_BUCKET: 'papers',
+      VAULT_KMS_REGION: 'eu-south-2',
+    }
+    const wanted = [
+      'VAULT_PORT: must be at most 65535',
+      'VAULT_TENANTS: names zzz, which has no policy',
+      'VAULT_MONGODB_URI_FILE: names a file that cannot be read',
+      'VAULT_MONGODB_KEYS_DATABASE: must be another than VAULT_MONGODB_DATABASE',
+      'VAULT_S3_REGION: must be set with VAULT_BACKING=production',
+    ]
+    const { code, problems } = await findingsOf(settings)
+    assert.equal(code, 2)
+    for (const one of wanted) assert.ok(problems.includes(one), `${one} in\n${problems.join('\n')}`)
+    const served = await runVault(['serve'], settings)
+    assert.equal(served.code, 2)
+    assert.deepEqual(served.stderr.trim().split('\n').toSorted(), problems.toSorted())
+    const known = await findingsOf({ ...settings, VAULT_TENANTS: 'omo7777' })
+    for (const one of [
+      'residency: forbids the region eu-south-2',
+      'tls.atLeast: asks for TLS 1.3; VAULT_TLS_FLOOR is 1.2',
+    ])
+      assert.ok(known.problems.includes(`omo7777.json: ${one}`), known.problems.join('\n'))
+  })
+
+  test('a tenant that has no policy is named beside a port that is none', async () => {
+    await using folder = await emptyFolder()
+    const { problems } = await findingsOf(settingsIn(folder.path, { VAULT_TENANTS: 'zzz', VAULT_PORT: '99999' }))
+    assert.deepEqual(problems, ['VAULT_PORT: must be at most 65535', 'VAULT_TENANTS: names zzz, which has no policy'])
+  })
+})
+
 suite('check-config of a production vault', { skip: productionSkip }, () => {
   test('a prepared one has remarks at most, for each role and for all of them', async () => {
     await using place = await productionPlace()
