@@ -48,7 +48,9 @@ export function paperOutcome(tenant: Tenant, subject: Subject, document: Documen
     case 'stored': {
       const retention = retentionOf(tenant, subject, document)
       if (!retention) return undefined
-      const { ground, basis, dueOn, dueAtMs, heldBy } = retention
+      const { ground, basis, heldBy } = retention
+      // What a person has to approve first may be kept until it waits no more.
+      const { sureOn: dueOn = retention.dueOn, sureAtMs: dueAtMs = retention.dueAtMs } = retention
       const answerDueMs = deletionAnswerDueMs(tenant, subject)
       const goes = dueAtMs !== undefined && answerDueMs !== undefined && dueAtMs <= answerDueMs
       const held = goes && heldBy.length > 0

@@ -2,9 +2,9 @@ import type { ApprovalId, DocumentId, PersonId, PurgeRunId, SubjectId, TenantId 
 import type { RetentionGround } from './retention.ts'
 
 /**
- * `planned` the list stands, nothing happened · `approved` where the tenant asks for another person's look · `requested` a
- * person or the schedule asked for its execution · `executing` jobs are at work or will go on · `done` every item has its
- * outcome · `stale` the list is no longer what it was, or nobody acted in time: plan again.
+ * `planned` the list stands, nothing happened · `approved` by another person, where the tenant or the list asks for one ·
+ * `requested` a person or the schedule asked for its execution · `executing` jobs are at work or will go on · `done` every item
+ * has its outcome · `stale` the list is no longer what it was, or nobody acted in time: plan again.
  */
 export type PurgeRunState = 'planned' | 'approved' | 'requested' | 'executing' | 'done' | 'stale'
 
@@ -28,6 +28,8 @@ export interface PurgeRun {
   /** Lower-case hex SHA-256 over the canonical JSON lines of all items in their order (retention/plan-hash.ts). */
   readonly planHash: string
   readonly count: number
+  /** Of these so many wait for a person: the plan is executed only once another approved it. Absent for none. */
+  readonly late?: number
   readonly pages: number
   readonly plannedBy: PersonId
   readonly plannedAtMs: number
@@ -58,12 +60,26 @@ export interface PurgeItem {
   /** `YYYY-MM-DD`; of an erasure the day of its decision. */
   readonly dueOn: string
   readonly policyVersion: number
+  /** It is due only by what was told late: destroyed only under an approved plan, whatever the tenant's policy says. */
+  readonly waits?: 'late-fact'
   /** Absent until it was looked at again. */
   readonly outcome?: PurgeOutcome
 }
 
-/** `destroyed` its certificate stands · `held` `early` `changed` `gone` spared, and why · `failed` to be tried again by a later run. */
-export type PurgeOutcome = 'destroyed' | 'held' | 'early' | 'changed' | 'gone' | 'failed'
+/**
+ * `destroyed` its certificate stands · `held` `early` `late` `changed` `gone` spared, and why; `late` since it waits for a person
+ * and nobody approved the plan · `failed` to be tried again by a later run.
+ */
+export const purgeOutcomes = ['destroyed', 'held', 'early', 'late', 'changed', 'gone', 'failed'] as const
+export type PurgeOutcome = (typeof purgeOutcomes)[number]
+
+/** Whether a plan is executed only once a person approved it, who is not the one who planned it. */
+export function needsApproval(
+  { late = 0 }: Pick<PurgeRun, 'late'>,
+  { purge }: { readonly purge: { readonly approval: boolean } },
+): boolean {
+  return purge.approval || late > 0
+}
 
 /** Items `n * itemsPerPage` and on of a run: the batch that is executed together, and the step that is resumed. */
 export interface PurgePage {

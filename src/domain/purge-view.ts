@@ -8,6 +8,8 @@ export interface PurgeRunView {
   readonly asOf: string
   readonly planHash: string
   readonly count: number
+  /** So many of the list are due only by what was told late: it waits until another person approved it. */
+  readonly late?: number
   readonly plannedBy: string
   readonly plannedAt: string
   readonly expiresAt: string
@@ -31,6 +33,7 @@ export function viewRun(run: PurgeRun, nowMs: number): PurgeRunView {
     asOf: iso(run.asOfMs),
     planHash: run.planHash,
     count: run.count,
+    ...(run.late === undefined ? {} : { late: run.late }),
     plannedBy: run.plannedBy,
     plannedAt: iso(run.plannedAtMs),
     expiresAt: iso(run.expiresAtMs),
@@ -54,13 +57,15 @@ export interface PurgeItemView {
   readonly basis: string
   readonly dueOn: string
   readonly policyVersion: number
+  readonly waits?: PurgeItem['waits']
   readonly outcome?: PurgeOutcome
 }
 
 /** The view of an item. */
 export function viewItem(item: PurgeItem): PurgeItemView {
   const { document, subject, subjectVersion, documentVersion, ground, basis, dueOn, policyVersion, outcome } = item
-  const line = { document, subject, subjectVersion, documentVersion, ground, basis, dueOn, policyVersion }
+  const waits = item.waits === undefined ? {} : { waits: item.waits }
+  const line = { document, subject, subjectVersion, documentVersion, ground, basis, dueOn, policyVersion, ...waits }
   return outcome === undefined ? line : { ...line, outcome }
 }
 

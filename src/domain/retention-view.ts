@@ -57,6 +57,8 @@ export interface ClockView {
   readonly ground: string
   /** The first day and instant at which it may be destroyed; absent while the account is open. */
   readonly due?: { readonly on: string; readonly at: string; readonly zone: string }
+  /** Something was told late: before `until` it is destroyed only under a plan that another person approved. */
+  readonly waits?: { readonly for: 'late-fact'; readonly until: string }
   readonly basis: BasisView
   /** Version of the policy whose rule decided; `policyVersion` is the one that the paper came under. */
   readonly decidedBy: number
@@ -67,7 +69,7 @@ export interface ClockView {
 
 /** The view of one paper's clock. */
 export function viewClock(subject: Subject, retention: Retention, onlooker: Onlooker): ClockView {
-  const { ground, basis, policyVersion, dueOn, dueAtMs, zone } = retention
+  const { ground, basis, policyVersion, dueOn, dueAtMs, sureOn, zone } = retention
   const heldBy = subject.holds.filter(({ n }) => retention.heldBy.includes(n))
   const due =
     dueOn === undefined || dueAtMs === undefined
@@ -76,6 +78,7 @@ export function viewClock(subject: Subject, retention: Retention, onlooker: Onlo
   return {
     ground,
     ...due,
+    ...(sureOn === undefined ? {} : { waits: { for: 'late-fact' as const, until: sureOn } }),
     basis: viewBasis(onlooker.tenant, basis),
     decidedBy: policyVersion,
     heldBy: heldBy.map(hold => viewKeeping(subject, hold, onlooker)),
@@ -83,10 +86,14 @@ export function viewClock(subject: Subject, retention: Retention, onlooker: Onlo
   }
 }
 
-function wordsOf({ ground, dueOn, zone, heldBy }: Retention): string {
+function wordsOf({ ground, dueOn, sureOn, zone, heldBy }: Retention): string {
   const day = dueOn === undefined ? '' : ` It may be destroyed from ${dueOn} on, by the calendar of ${zone}.`
+  const late =
+    sureOn === undefined
+      ? ''
+      : ` The end of the account, or the request to be deleted, was told late: before ${sureOn} it is destroyed only once another person has approved it.`
   const held = heldBy.length === 0 ? '' : ' A hold keeps it until it is released, whatever the date.'
-  return `${grounds[ground]}${day}${held}`
+  return `${grounds[ground]}${day}${late}${held}`
 }
 
 const grounds = {

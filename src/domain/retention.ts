@@ -2,7 +2,16 @@ import { holdsDocument } from './hold.ts'
 import type { DocumentId } from './ids.ts'
 import type { PaperType } from './media.ts'
 import type { RetentionPolicy, RetentionRule } from './policy.ts'
-import { closedSince, deletionAskedSince, isWhollyHeld, type Subject, unansweredSince } from './subject.ts'
+import {
+  closedSince,
+  closingOf,
+  deletionAskedSince,
+  isWhollyHeld,
+  requestFactsOf,
+  type Subject,
+  unansweredSince,
+} from './subject.ts'
+import { type Fact, promptBeforeShreddingMs, promptWithinMs, surelySince } from './telling.ts'
 import type { Tenant } from './tenant.ts'
 
 /**
@@ -23,6 +32,12 @@ export interface Retention {
   readonly dueOn?: string
   /** The first instant of that day. */
   readonly dueAtMs?: number
+  /**
+   * The first day, and its first instant, on which it would be due if what was told late counted from shortly before it was
+   * told: until then a person has to approve that it is destroyed. Absent where nothing was told late.
+   */
+  readonly sureOn?: string
+  readonly sureAtMs?: number
   readonly zone: string
   /** Numbers of the subject's holds that keep it now, ascending. */
   readonly heldBy: readonly number[]
@@ -53,21 +68,54 @@ export function retentionOf(tenant: Tenant, subject: Subject, document: Kept): R
   const rules = versions.flatMap(policy => ruleIn(policy, document.type))
   const today = rules.at(-1)
   if (!today || rules.length !== versions.length) return undefined
-  const closedAtMs = closedSince(subject)
-  if (closedAtMs === undefined) {
+  const facts = factsOf(subject)
+  if (!facts) {
     const { basis } = today.rule
     return { ground: 'relationship', basis, policyVersion: today.policy.version, zone: today.policy.zone, heldBy }
   }
-  const { ground, policy, rule, dueOn, dueAtMs } = termOf(rules, subject, closedAtMs)
+  const { ground, policy, rule, dueOn, dueAtMs } = termOf(rules, facts, asTold)
+  const sure = areTellingsPrompt(rules, facts) ? undefined : termOf(rules, facts, surelySince)
   return {
     ground,
     basis: rule.basis,
     policyVersion: policy.version,
     dueOn: dueOn.toString(),
     dueAtMs,
+    ...(sure && sure.dueAtMs > dueAtMs ? { sureOn: sure.dueOn.toString(), sureAtMs: sure.dueAtMs } : {}),
     zone: policy.zone,
     heldBy,
   }
+}
+
+/** What clocks run from, as the platform told it. */
+interface Facts {
+  readonly closing: Fact
+  readonly requests: readonly Fact[]
+}
+
+function factsOf(subject: Subject): Facts | undefined {
+  const closing = closingOf(subject)
+  return closing && { closing, requests: requestFactsOf(subject) }
+}
+
+/** From when on a fact counts. @param withinMs how long after it a telling is prompt */
+type Count = (fact: Fact, withinMs: number) => number
+
+const asTold: Count = ({ atMs }) => atMs
+
+/** Whether nothing was told so late that it could matter to any of these clocks. */
+function areTellingsPrompt(clocks: readonly Clock[], { closing, requests }: Facts): boolean {
+  const withinMs = Math.min(...clocks.map(({ policy }) => promptBeforeShreddingMs(policy.deletion)))
+  return [closing, ...requests].every(fact => surelySince(fact, withinMs) === fact.atMs)
+}
+
+/**
+ * Whether a paper that is due is destroyed only under a plan that another person approved: it would not be due if each fact that
+ * its clock runs from were no older than it may be when it is told. Whoever can tell facts in the platform's name could
+ * else date the end of everybody back, and have everything destroyed in a night.
+ */
+export function waitsForPerson({ sureAtMs }: Retention, nowMs: number): boolean {
+  return sureAtMs !== undefined && nowMs < sureAtMs
 }
 
 /** `due` at or after the first instant of its day and unheld; `unknown` where no rule is found. */
@@ -82,13 +130,13 @@ export function judge(retention: Retention | undefined, nowMs: number): 'due' | 
  * no look at the papers. Undefined while nothing can become due without another event.
  */
 export function earliestLookMs(tenant: Tenant, subject: Subject): number | undefined {
-  const closedAtMs = closedSince(subject)
-  if (closedAtMs === undefined || isWhollyHeld(subject)) return undefined
+  const facts = factsOf(subject)
+  if (!facts || isWhollyHeld(subject)) return undefined
   const due: number[] = []
   for (const { version, rules } of tenant.policies.values()) {
     for (const type of rules.keys()) {
       const clocks = policiesSince(tenant, version).flatMap(policy => ruleIn(policy, type))
-      if (clocks.length > 0) due.push(termOf(clocks, subject, closedAtMs).dueAtMs)
+      if (clocks.length > 0) due.push(termOf(clocks, facts, asTold).dueAtMs)
     }
   }
   return due.length === 0 ? undefined : Math.min(...due)
@@ -148,20 +196,23 @@ export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | 
 type Clock = { readonly policy: RetentionPolicy; readonly rule: RetentionRule }
 
 /** @param clocks the rule of each version in force since the paper came, ascending; at least one */
-function termOf(clocks: readonly Clock[], subject: Subject, closedAtMs: number): Term {
-  const promised = clocks.map(clock => promisedBy(clock, subject, closedAtMs)).reduce(earlier)
+function termOf(clocks: readonly Clock[], facts: Facts, count: Count): Term {
+  const promised = clocks.map(clock => promisedBy(clock, facts, count)).reduce(earlier)
   const law = clocks.reduce((_, clock) => clock)
   if (law.rule.floorYears === 0) return promised
+  const closedAtMs = count(facts.closing, promptWithinMs)
   const floor = term('floor', law, yearsAfter(closedAtMs, law.policy.zone, law.rule.floorYears))
   return floor.dueAtMs > promised.dueAtMs ? floor : promised
 }
 
-function promisedBy(clock: Clock, subject: Subject, closedAtMs: number): Term {
+function promisedBy(clock: Clock, { closing, requests }: Facts, count: Count): Term {
   const { policy, rule } = clock
+  const closedAtMs = count(closing, promptWithinMs)
   const full = term('term', clock, yearsAfter(closedAtMs, policy.zone, rule.years))
-  const askedAtMs = deletionAskedSince(subject)
-  if (askedAtMs === undefined) return full
-  const since = dayOf(Math.max(askedAtMs, closedAtMs), policy.zone)
+  if (requests.length === 0) return full
+  const withinMs = promptBeforeShreddingMs(policy.deletion)
+  const askedAtMs = Math.min(...requests.map(fact => count(fact, withinMs)))
+  const since = dayOf(Math.max(askedAtMs, count(closing, withinMs)), policy.zone)
   const shred = term('shred', clock, since.add({ days: policy.deletion.shredAfterDays }))
   if (rule.onDeletion === 'shred') return earlier(full, shred)
   const floor = term('floor', clock, yearsAfter(closedAtMs, policy.zone, rule.floorYears))

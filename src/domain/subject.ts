@@ -1,5 +1,6 @@
 import { type Hold, type HoldKind, isInForce, isSameCase, maxEventHolds, maxHolds } from './hold.ts'
 import type { CaseReference, PersonId, SubjectId, SubjectReference, TenantId } from './ids.ts'
+import { type ClockFact, type Fact, factOf, type Telling, withTelling } from './telling.ts'
 
 /**
  * The person a file is about, as one tenant knows them: the aggregate that purges are decided on. Everything that moves a
@@ -25,6 +26,8 @@ export interface Subject {
   readonly deletionAskedBeforeMs?: readonly number[]
   /** The request that was answered, by the time it was asked, and when it was answered. */
   readonly deletionAnswered?: { readonly askedAtMs: number; readonly answeredAtMs: number }
+  /** When the vault was first told of the closing and the requests above. Absent in the row of an older vault. */
+  readonly tellings?: readonly Telling[]
   /** Ascending by `n`, without gaps. */
   readonly holds: readonly Hold[]
   /**
@@ -86,6 +89,17 @@ export const maxTier = 9
 /** When the relationship ended; absent while it lasts. A closing and a reopening at one instant leave it open. */
 export function closedSince({ closedAtMs, reopenedAtMs }: Subject): number | undefined {
   return closedAtMs !== undefined && (reopenedAtMs === undefined || closedAtMs > reopenedAtMs) ? closedAtMs : undefined
+}
+
+/** The closing that counts; absent while the relationship lasts. */
+export function closingOf(subject: Subject): Fact | undefined {
+  const closedAtMs = closedSince(subject)
+  return closedAtMs === undefined ? undefined : factOf(subject.tellings, 'closed', closedAtMs)
+}
+
+/** Every open request to be deleted, ascending. */
+export function requestFactsOf(subject: Subject): readonly Fact[] {
+  return requestsOf(subject).map(askedAtMs => factOf(subject.tellings, 'deletion.requested', askedAtMs))
 }
 
 /**
@@ -156,8 +170,30 @@ function latestOpening({ accountOpenedAtMs, closedAtMs, ...told }: Subject): num
  * latest time counts, of openings the earliest, and of two tiers at one instant the higher. The latest closing counts, since
  * whoever tells of it says that the account lasted until then, and a paper that is destroyed too early never comes back.
  * `lookAtMs` is left to the caller, who knows the tenant's promises.
+ *
+ * @param toldAtMs when the vault is told of it, by its own clock
  */
-export function applyEvent(subject: Subject, event: SubjectEvent): Subject {
+export function applyEvent(subject: Subject, event: SubjectEvent, toldAtMs: number): Subject {
+  const applied = withFact(subject, event)
+  if (event.type !== 'closed' && event.type !== 'deletion.requested') return withTellings(applied, subject.tellings)
+  const told = { of: event.type, atMs: event.atMs, toldAtMs }
+  return withTellings(applied, withTelling(subject.tellings, told, !hasFact(subject, told)))
+}
+
+/** With what was told of the facts that the row still has. */
+function withTellings(subject: Subject, told: readonly Telling[] = []): Subject {
+  const { tellings: _, ...facts } = subject
+  const tellings = told.filter(one => hasFact(facts, one))
+  return tellings.length === 0 ? facts : { ...facts, tellings }
+}
+
+/** Whether the row has this fact still. */
+export function hasFact(subject: Subject, { of, atMs }: { readonly of: ClockFact; readonly atMs: number }): boolean {
+  const { closedAtMs, deletionAskedAtMs, deletionAskedBeforeMs = [] } = subject
+  return of === 'closed' ? closedAtMs === atMs : deletionAskedAtMs === atMs || deletionAskedBeforeMs.includes(atMs)
+}
+
+function withFact(subject: Subject, event: SubjectEvent): Subject {
   const openedAtMs = Math.min(subject.openedAtMs, event.atMs)
   const known = { ...subject, openedAtMs, version: subject.version + 1 }
   if (isHoldEvent(event)) return { ...known, holds: applyToHolds(subject, event) }

@@ -29,6 +29,8 @@ export interface DocumentView {
   readonly reason?: string
   /** The first day and instant at which it may be destroyed. */
   readonly due?: { readonly on: string; readonly at: string; readonly zone: string }
+  /** What it waits for when it is due, and the day from which on it waits no more. */
+  readonly waits?: { readonly for: 'late-fact'; readonly until: string }
   readonly decidedBy?: number
   readonly heldBy?: readonly KeepingHold[]
   readonly why?: string

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import type { PurgeRunId } from '../domain/ids.ts'
 import { idPatterns } from '../domain/ids.ts'
-import { grounds } from './retention-schemas.ts'
+import { purgeOutcomes } from '../domain/purge-run.ts'
+import { grounds, waitsFor } from './retention-schemas.ts'
 import { instant } from './schemas.ts'
 
 /** The shapes of purge runs and certificates. */
@@ -43,6 +44,10 @@ export const purgeRunView = z
     asOf: time,
     planHash: z.string(),
     count,
+    late: count.optional().meta({
+      description:
+        'So many of the list are due only by what was told late: the plan waits until another person approved it.',
+    }),
     plannedBy: z.string(),
     plannedAt: time,
     expiresAt: time,
@@ -50,7 +55,7 @@ export const purgeRunView = z
     requestedBy: z.string().optional(),
     endedAt: time.optional(),
     destroyed: count.meta({ description: 'So far.' }),
-    spared: count.meta({ description: 'Held, early, changed or gone when they were looked at again.' }),
+    spared: count.meta({ description: 'Held, early, late, changed or gone when they were looked at again.' }),
     failed: count.meta({ description: 'To be tried again by a later run.' }),
     version: count,
   })
@@ -66,7 +71,8 @@ export const purgeItemView = z
     basis: z.string(),
     dueOn: day,
     policyVersion: count,
-    outcome: z.enum(['destroyed', 'held', 'early', 'changed', 'gone', 'failed']).optional(),
+    waits: waitsFor.optional(),
+    outcome: z.enum(purgeOutcomes).optional(),
   })
   .meta({ id: 'PurgeItem', description: 'Without outcome exactly what the hash of the plan is over.' })
 

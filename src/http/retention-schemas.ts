@@ -28,6 +28,14 @@ export const dueView = z
   .object({ on: day, at: time, zone: z.string() })
   .meta({ id: 'Due', description: 'The first day and instant at which the paper may be destroyed.' })
 
+export const waitsFor = z.enum(['late-fact']).meta({
+  description: 'late-fact: a closing or a request to be deleted was told late, so another person has to approve.',
+})
+
+export const waitsView = z
+  .object({ for: waitsFor, until: day })
+  .meta({ id: 'Waits', description: 'Destroyed before this day only under a plan that another person approved.' })
+
 export const keepingHold = z
   .object({ id: z.string(), kind: z.enum(holdKinds).optional(), case: z.string().optional() })
   .meta({

@@ -15,7 +15,7 @@ import { reviewReasons } from '../domain/review.ts'
 import { roles } from '../domain/role.ts'
 import { type HoldEventType, holdEvents, maxTier } from '../domain/subject.ts'
 import { problems } from './problems.ts'
-import { basisView, dueView, erasureReason, grounds, keepingHold } from './retention-schemas.ts'
+import { basisView, dueView, erasureReason, grounds, keepingHold, waitsView } from './retention-schemas.ts'
 
 /** The shapes of what comes in and goes out; the OpenAPI document is made of the same ones. */
 
@@ -110,6 +110,7 @@ export const documentView = z
     basis: basisView.optional(),
     reason: erasureReason.optional(),
     due: dueView.optional(),
+    waits: waitsView.optional(),
     decidedBy: count.optional().meta({ description: 'Version of the policy whose rule decided the clock.' }),
     heldBy: z.array(keepingHold).optional(),
     why: z.string().optional().meta({ description: 'What the clock says, in words.' }),

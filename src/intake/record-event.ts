@@ -76,7 +76,10 @@ export async function recordEvent(vault: Vault, caller: Caller, input: EventInpu
       const nowMs = vault.clock.nowMs()
       const refusal = refuseEvent(tenant, old, event, nowMs)
       if (refusal) throw new VaultError(refusal.code, refusal.facts)
-      const subject = reckoned(tenant, applyEvent(old ?? unopened(caller, tenant.id, input.reference, event), event))
+      const subject = reckoned(
+        tenant,
+        applyEvent(old ?? unopened(caller, tenant.id, input.reference, event), event, nowMs),
+      )
       const tooLate = old ? await papersMissed(vault, subject, event) : []
       const told = { ...viewSubject(subject, onlookerOf(tenant, caller)), ...(tooLate.length > 0 ? { tooLate } : {}) }
       const answer = { status: 202, location: `/v1/subjects/${input.reference}`, body: JSON.stringify(told) }

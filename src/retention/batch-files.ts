@@ -1,7 +1,7 @@
 import type { Document, PurgingDocument, StoredDocument } from '../domain/document.ts'
 import type { DocumentId, SubjectId } from '../domain/ids.ts'
 import type { PurgeItem, PurgeOutcome } from '../domain/purge-run.ts'
-import { judge, type Retention, retentionOf } from '../domain/retention.ts'
+import { judge, type Retention, retentionOf, waitsForPerson } from '../domain/retention.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { livePapersOf } from '../guards/live-papers.ts'
@@ -12,6 +12,8 @@ export interface Target {
   readonly document: DocumentId
   readonly subject: SubjectId
   readonly planned?: PurgeItem
+  /** Whether a person approved that plan, who is not the one who made it. */
+  readonly approved?: boolean
 }
 
 /** A subject as it is now, with everything that is still of them, and the targets that are not any more. */
@@ -61,7 +63,7 @@ const nothing = (outcome: PurgeOutcome): Verdict => ({ do: 'nothing', outcome })
 export function judgeTarget(
   tenant: Tenant,
   { subject, papers }: SubjectFile,
-  { document: id, planned }: Target,
+  { document: id, planned, approved = false }: Target,
   nowMs: number,
 ): Verdict {
   const document = papers.get(id)
@@ -80,6 +82,9 @@ export function judgeTarget(
   const verdict = judge(retention, nowMs)
   if (verdict === 'held' || verdict === 'early') return nothing(verdict)
   if (!retention || verdict === 'unknown' || !isAsPlanned(planned, document, retention)) return nothing('changed')
+  // Who approved the plan approved this line of it as one that waits.
+  const isApproved = approved && planned.waits !== undefined
+  if (waitsForPerson(retention, nowMs) && !isApproved) return nothing('late')
   return { do: 'shred', document, subject, retention }
 }
 

@@ -2,7 +2,7 @@ import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { PurgeRunId } from '../domain/ids.ts'
-import type { PurgePage, PurgeRun } from '../domain/purge-run.ts'
+import { needsApproval, type PurgePage, type PurgeRun } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import { tenantOf } from '../guards/tenancy.ts'
@@ -75,7 +75,7 @@ export function isReady(tenant: Tenant, run: PurgeRun, nowMs: number): boolean {
   // What began in time may end later; what did not begin is not begun late.
   if (run.expiresAtMs <= nowMs) return false
   if (run.state === 'requested') return true
-  const allowed = run.state === 'approved' || (run.state === 'planned' && !tenant.purge.approval)
+  const allowed = run.state === 'approved' || (run.state === 'planned' && !needsApproval(run, tenant))
   return allowed && purgePersons.has(run.plannedBy)
 }
 
@@ -149,7 +149,8 @@ async function destroyPage(vault: Vault, execution: Execution, { items }: PurgeP
   const renewed = await takePurgeLease(vault, tenant)
   if (renewed !== fence) throw new VaultError('purge.state', { detail: 'lease' })
   if (!(await isClockTrusted(vault, tenant.id))) throw new VaultError('purge.clock')
-  const targets = items.map(planned => ({ document: planned.document, subject: planned.subject, planned }))
+  const approved = run.approvedBy !== undefined
+  const targets = items.map(planned => ({ document: planned.document, subject: planned.subject, planned, approved }))
   return purgeApart(vault, { tenant, caller, run: run.id }, targets)
 }
 

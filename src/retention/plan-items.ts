@@ -3,7 +3,7 @@ import { isUnavailable } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { DocumentId, SubjectId } from '../domain/ids.ts'
 import { type PurgeItem, purgeLimits } from '../domain/purge-run.ts'
-import { dayIn, type Retention } from '../domain/retention.ts'
+import { dayIn, type Retention, waitsForPerson } from '../domain/retention.ts'
 import type { Subject } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { codeOf } from '../guards/admit.ts'
@@ -29,9 +29,15 @@ export interface Listed {
   readonly count: number
 }
 
+/** What is due, apart by whether a person has to approve it whatever the tenant's policy says. */
+export interface DueItems {
+  readonly sure: Listed
+  readonly late: Listed
+}
+
 /**
  * What a purge has to destroy as of an instant: first what is being destroyed already, by document; then subject by subject in
- * the order in which they came due. A subject of which nothing is due is told when to be looked at again, or forgotten.
+ * the order in which they came due; apart from these what is due only by what was told late. A subject of which nothing is due is told when to be looked at again, or forgotten.
  */
 export async function itemsDue(
   vault: Vault,
@@ -39,12 +45,11 @@ export async function itemsDue(
   tenant: Tenant,
   asOfMs: number,
   { most, quarantined, signal, onProgress }: Listing,
-): Promise<Listed> {
-  const items: PurgeItem[] = []
-  let [count, unknown] = [0, 0]
+): Promise<DueItems> {
+  const [sure, late] = [new Gathered(most), new Gathered(most)]
+  let unknown = 0
   const list = (some: readonly PurgeItem[]): void => {
-    count += some.length
-    items.push(...some.slice(0, most - items.length))
+    for (const item of some) (item.waits === undefined ? sure : late).add(item)
   }
   for await (const some of purgingItems(vault, tenant, quarantined)) list(some)
   let after: { readonly lookAtMs: number; readonly id: SubjectId } | undefined
@@ -57,7 +62,7 @@ export async function itemsDue(
       list(one.items)
       unknown += one.unknown
     }
-    onProgress?.(count)
+    onProgress?.(sure.count + late.count)
     const last = subjects.at(-1)
     if (!last || subjects.length < subjectsAtOnce) break
     after = { lookAtMs: last.lookAtMs ?? asOfMs, id: last.id }
@@ -69,7 +74,22 @@ export async function itemsDue(
       count: unknown,
     })
   }
-  return { items, count }
+  return { sure, late }
+}
+
+class Gathered implements Listed {
+  readonly items: PurgeItem[] = []
+  count = 0
+  readonly #most: number
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  add(item: PurgeItem): void {
+    this.count++
+    if (this.items.length < this.#most) this.items.push(item)
+  }
 }
 
 async function* purgingItems(vault: Vault, tenant: Tenant, quarantined: boolean): AsyncGenerator<readonly PurgeItem[]> {
@@ -130,7 +150,7 @@ async function itemsOfSubject(
     if (changes.length > 0) await vault.ledger.commit(grant, changes)
   }
   return {
-    items: found.due.map(({ document, retention }) => lapseItem(subject, document, retention)),
+    items: found.due.map(({ document, retention }) => lapseItem(subject, document, retention, asOfMs)),
     unknown: found.unknown,
   }
 }
@@ -139,8 +159,10 @@ async function itemsOfSubject(
 function lapseItem(
   subject: Subject,
   document: { readonly id: DocumentId; readonly version: number },
-  { ground, basis, dueOn = '', policyVersion }: Retention,
+  retention: Retention,
+  asOfMs: number,
 ): PurgeItem {
+  const { ground, basis, dueOn = '', policyVersion } = retention
   return {
     document: document.id,
     subject: subject.id,
@@ -150,5 +172,6 @@ function lapseItem(
     basis,
     dueOn,
     policyVersion,
+    ...(waitsForPerson(retention, asOfMs) ? { waits: 'late-fact' } : {}),
   }
 }

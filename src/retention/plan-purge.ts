@@ -1,28 +1,23 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
-import type { Grant } from '../domain/grant.ts'
-import type { PurgeRunId } from '../domain/ids.ts'
-import { type PurgeItem, type PurgePage, type PurgeRun, purgeLimits } from '../domain/purge-run.ts'
+import type { PurgeItem, PurgeRun } from '../domain/purge-run.ts'
 import { viewRun } from '../domain/purge-view.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
 import {
   type Answered,
   answerKeyOf,
-  type Claim,
   doneAnswer,
   type Idempotency,
   isRepeated,
   keyedHash,
   recall,
 } from '../guards/idempotency.ts'
-import { planHashOf } from '../guards/plan-hash.ts'
 import { tenantOf } from '../guards/tenancy.ts'
-import { newUuid7 } from '../guards/uuid7.ts'
 import type { Vault } from '../guards/vault.ts'
-import type { Change } from '../ports/ledger.ts'
 import { refuseClock, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
-import { itemsDue } from './plan-items.ts'
+import { keepRuns, makeRun, type PlanGrant } from './keep-plan.ts'
+import { type DueItems, itemsDue, type Listed } from './plan-items.ts'
 import { reckonDue } from './reckon-due.ts'
 
 const mostTries = 5
@@ -60,27 +55,38 @@ export async function requestPlan(
   return admitted(vault, caller, tenant, input, repeated, async (grant, asOfMs) => {
     const known = await recall(vault, tenant.id, key, fingerprint)
     if ('replay' in known) return { told: { again: true }, result: known.replay }
-    const items = await listed(vault, grant, tenant, asOfMs, { ...input, quarantined: true })
-    const run = await writeRun(vault, grant, { caller, tenant, asOfMs, items, claim: known.claim })
-    return { told: toldOf(run), result: { ...answerOf(run, vault.clock.nowMs()), replayed: false } }
+    const { sure, late } = await listed(vault, grant, tenant, asOfMs, { ...input, quarantined: true })
+    const items = uncapped(tenant, { items: [...sure.items, ...late.items], count: sure.count + late.count })
+    const run = await makeRun(vault, grant, { caller, tenant, asOfMs, items })
+    const answer = answerOf(run, vault.clock.nowMs())
+    await keepRuns(vault, grant, tenant, [run], doneAnswer(known.claim, answer, vault.clock.nowMs()))
+    return { told: toldOf(run), result: { ...answer, replayed: false } }
   })
 }
 
 /**
  * The same for the schedule, as the job of the purge. Papers whose destruction failed too often are left to a person's plan,
- * and an empty plan is not kept.
+ * and an empty plan is not kept. What is due only by what was told late is a plan of its own, which waits until a person
+ * approved it and keeps nothing else waiting; where it is over the cap no such plan is kept, and the log says so.
  *
- * @returns undefined where nothing is due
+ * @returns the plan that the schedule executes; undefined where nothing is due but what waits
  * @throws {VaultError} as `requestPlan`
  */
 export async function planPurge(vault: Vault, caller: Caller, input: PlanInput): Promise<PurgeRun | undefined> {
   const tenant = tenantOf(vault, caller)
   return admitted(vault, caller, tenant, input, false, async (grant, asOfMs) => {
     try {
-      const items = await listed(vault, grant, tenant, asOfMs, { ...input, quarantined: false })
-      const run = items.length === 0 ? undefined : await writeRun(vault, grant, { caller, tenant, asOfMs, items })
+      const { sure, late } = await listed(vault, grant, tenant, asOfMs, { ...input, quarantined: false })
+      const items = uncapped(tenant, sure)
+      const plan = { caller, tenant, asOfMs }
+      const run = items.length === 0 ? undefined : await makeRun(vault, grant, { ...plan, items })
+      const waiting = waitingOf(vault, tenant, late)
+      const apart = waiting.length === 0 ? undefined : await makeRun(vault, grant, { ...plan, items: waiting })
+      const runs = [run, apart].filter(one => one !== undefined)
+      if (runs.length > 0) await keepRuns(vault, grant, tenant, runs)
       await actedOn(vault, grant, tenant)
-      return { told: run ? toldOf(run) : { count: 0 }, result: run }
+      const told = { ...(run ? toldOf(run) : { count: 0 }), ...(apart ? { waits: apart.id, late: apart.count } : {}) }
+      return { told, result: run }
     } catch (error) {
       if (codeOf(error) === 'purge.over-cap') await actedOn(vault, grant, tenant)
       throw error
@@ -98,7 +104,6 @@ async function actedOn(vault: Vault, grant: PlanGrant, tenant: Tenant): Promise<
   }
 }
 
-type PlanGrant = Grant<'purge.plan'>
 type Told = Readonly<Record<string, string | number | boolean>>
 
 async function admitted<Result>(
@@ -139,81 +144,32 @@ async function listed(
   tenant: Tenant,
   asOfMs: number,
   options: Omit<Parameters<typeof itemsDue>[4], 'most'>,
-): Promise<readonly PurgeItem[]> {
+): Promise<DueItems> {
   await reckonDue(vault, tenant, { signal: options.signal })
-  const { maxPerRun } = tenant.purge
-  const { items, count } = await itemsDue(vault, grant, tenant, asOfMs, { ...options, most: maxPerRun })
+  return itemsDue(vault, grant, tenant, asOfMs, { ...options, most: tenant.purge.maxPerRun })
+}
+
+function uncapped({ purge: { maxPerRun } }: Tenant, { items, count }: Listed): readonly PurgeItem[] {
   if (count <= maxPerRun) return items
   throw new VaultError('purge.over-cap', { limit: maxPerRun, actual: count })
 }
 
-const toldOf = ({ id, planHash, count }: PurgeRun): Told => ({ run: id, hash: planHash, count })
+/** One false message for each of many people must not keep the papers of all others beyond their day. */
+function waitingOf({ log }: Vault, tenant: Tenant, late: Listed): readonly PurgeItem[] {
+  if (late.count === 0) return []
+  const isOverCap = late.count > tenant.purge.maxPerRun
+  const facts = { job: 'purge', tenant: tenant.id, count: late.count, ...(isOverCap ? { code: 'purge.over-cap' } : {}) }
+  log[isOverCap ? 'error' : 'warn']('papers wait for approval: they are due by what was told late', facts)
+  return isOverCap ? [] : late.items
+}
+
+const toldOf = ({ id, planHash, count, late }: PurgeRun): Told => ({
+  run: id,
+  hash: planHash,
+  count,
+  ...(late === undefined ? {} : { late }),
+})
 
 function answerOf(run: PurgeRun, nowMs: number): Omit<Answered, 'replayed'> {
   return { status: 202, location: `/v1/purge-runs/${run.id}`, body: JSON.stringify(viewRun(run, nowMs)) }
-}
-
-interface Plan {
-  readonly caller: Caller
-  readonly tenant: Tenant
-  readonly asOfMs: number
-  readonly items: readonly PurgeItem[]
-  readonly claim?: Claim
-}
-
-/** Pages first: no run names them before they are whole. Of two who plan at once one wins, by the tenant's one state. */
-async function writeRun(
-  vault: Vault,
-  grant: PlanGrant,
-  { caller, tenant, asOfMs, items, claim }: Plan,
-): Promise<PurgeRun> {
-  const nowMs = await trustedTime(vault, tenant.id)
-  const pages = pagesOf(tenant, newUuid7(nowMs) as PurgeRunId, items)
-  const run: PurgeRun = {
-    id: pages.run,
-    tenant: tenant.id,
-    state: 'planned',
-    asOfMs,
-    planHash: await planHashOf(items),
-    count: items.length,
-    pages: pages.all.length,
-    plannedBy: caller.id,
-    plannedAtMs: nowMs,
-    expiresAtMs: nowMs + purgeLimits.planLivesMs,
-    destroyed: 0,
-    spared: 0,
-    failed: 0,
-    version: 1,
-  }
-  for (const put of pages.all) {
-    const committed = await vault.ledger.commit(grant, [{ row: 'page', expected: 0, put }])
-    if (!committed.done) throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
-  }
-  for (let tries = 0; tries < mostTries; tries++) {
-    const [state, open] = await Promise.all([retentionStateOf(vault, tenant), vault.ledger.openRuns(tenant.id)])
-    if (open.some(other => other.state === 'executing')) throw new VaultError('purge.state', { detail: 'executing' })
-    const committed = await vault.ledger.commit(grant, [
-      stateChange(state, { trustedMs: Math.max(state.trustedMs, nowMs) }),
-      ...open.map(older => staleChange(older, nowMs)),
-      { row: 'run', expected: 0, put: run },
-      ...(claim ? [doneAnswer(claim, answerOf(run, nowMs), nowMs)] : []),
-    ])
-    if (committed.done) return run
-  }
-  throw new VaultError('ledger.conflict', { retryAfterSeconds: 1 })
-}
-
-function pagesOf(tenant: Tenant, run: PurgeRunId, items: readonly PurgeItem[]) {
-  const all: PurgePage[] = []
-  for (let at = 0; at < items.length; at += purgeLimits.itemsPerPage) {
-    const some = items.slice(at, at + purgeLimits.itemsPerPage)
-    all.push({ tenant: tenant.id, run, n: all.length, state: 'planned', items: some, version: 1 })
-  }
-  return { run, all }
-}
-
-/** A plan that nobody may act on any more. */
-export function staleChange(run: PurgeRun, nowMs: number): Change {
-  const put: PurgeRun = { ...run, state: 'stale', endedAtMs: nowMs, version: run.version + 1 }
-  return { row: 'run', expected: run.version, put }
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/caller.ts'
 import { VaultError } from '../domain/errors.ts'
-import type { PurgeRun } from '../domain/purge-run.ts'
+import { needsApproval, type PurgeRun } from '../domain/purge-run.ts'
 import { viewRun } from '../domain/purge-view.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf, type Refusal } from '../guards/admit.ts'
@@ -31,7 +31,7 @@ export interface RequestPurgeInput {
  *
  * @returns 202 with the run
  * @throws {VaultError} purge.stale - no open plan has this hash, or its time is over
- * @throws {VaultError} purge.state - the platform asks for another person's approval first
+ * @throws {VaultError} purge.state - the platform, or what was told late, asks for another person's approval first
  * @throws {VaultError} purge.clock - the clock is not trusted; nothing changed
  */
 export async function requestPurge(vault: Vault, caller: Caller, input: RequestPurgeInput): Promise<Answered> {
@@ -92,6 +92,7 @@ async function refuseRequest(vault: Vault, tenant: Tenant, run: PurgeRun | undef
   if (!run) return { code: 'purge.stale' }
   if (run.state === 'executing') return undefined
   if (run.expiresAtMs <= vault.clock.nowMs()) return { code: 'purge.stale' }
-  if (run.state === 'planned' && tenant.purge.approval) return { code: 'purge.state', facts: { detail: 'planned' } }
+  if (run.state === 'planned' && needsApproval(run, tenant))
+    return { code: 'purge.state', facts: { detail: 'planned' } }
   return refuseClock(vault, tenant.id)
 }

@@ -43,23 +43,21 @@ export async function runPurges(vault: Vault, tenant: Tenant, { signal, nextAfte
   return destroyed
 }
 
-/** True when an instant of the schedule has passed since the last that was acted on, and no run is in the way. */
+/**
+ * True when an instant of the schedule has passed since the last that was acted on, and no run is to be executed first: what a
+ * person approved a minute before is not lost to a new plan. What was never begun in time is in nobody's way.
+ */
 async function isScheduled(vault: Vault, tenant: Tenant, nextAfter: PurgeTurn['nextAfter']): Promise<boolean> {
   const [state, open] = await Promise.all([
     vault.ledger.findRetentionState(tenant.id),
     vault.ledger.openRuns(tenant.id),
   ])
-  if (!state || open.some(run => isUnderWay(run, vault.clock.nowMs()))) return false
+  if (!state || open.some(run => isReady(tenant, run, vault.clock.nowMs()))) return false
   const nowMs = vault.clock.nowMs()
   const { scheduledMs = state.trustedMs, trustedMs } = state
   // A clock that was set back has acted on instants that are still to come.
   const nextMs = nextAfter(scheduledMs <= nowMs ? scheduledMs : trustedMs)
   return nextMs !== undefined && nextMs <= nowMs
-}
-
-/** What was asked for in time and never begun is in nobody's way: the next plan takes its place. */
-function isUnderWay({ state, expiresAtMs }: PurgeRun, nowMs: number): boolean {
-  return state === 'executing' || (state === 'requested' && nowMs < expiresAtMs)
 }
 
 /** A list over the cap, say, waits for a person: it is on record, and the runs that are open go on. */

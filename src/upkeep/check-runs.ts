@@ -50,8 +50,9 @@ function wrongField(run: PurgeRun, items: readonly PurgeItem[]): string | undefi
   const count = (...outcomes: readonly PurgeItem['outcome'][]): number =>
     items.filter(({ outcome }) => outcomes.includes(outcome)).length
   if (items.length !== run.count) return 'count'
+  if (items.filter(({ waits }) => waits !== undefined).length !== (run.late ?? 0)) return 'late'
   if (count('destroyed') !== run.destroyed) return 'destroyed'
   if (count('failed') !== run.failed) return 'failed'
-  if (count('held', 'early', 'changed', 'gone') !== run.spared) return 'spared'
+  if (count('held', 'early', 'late', 'changed', 'gone') !== run.spared) return 'spared'
   return run.state === 'done' && count(undefined) > 0 ? 'state' : undefined
 }

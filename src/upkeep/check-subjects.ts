@@ -1,7 +1,7 @@
 import type { Finding } from '../domain/finding.ts'
 import { holdKinds, maxHolds } from '../domain/hold.ts'
 import { idPatterns, type SubjectId, type TenantId } from '../domain/ids.ts'
-import { maxTier, type Subject } from '../domain/subject.ts'
+import { hasFact, maxTier, type Subject } from '../domain/subject.ts'
 import type { Page } from '../ports/ledger.ts'
 import { checkLook } from './check-looks.ts'
 import { everyItem } from './check-pages.ts'
@@ -36,7 +36,17 @@ function wrongField(subject: Subject, tenant: TenantId): string | undefined {
   if (!idPatterns.person.test(subject.openedBy)) return 'openedBy'
   if (!Number.isInteger(subject.tier) || subject.tier < 0 || subject.tier > maxTier) return 'tier'
   if (!areHoldsSound(subject)) return 'holds'
+  if (!areTellingsSound(subject)) return 'tellings'
   return undefined
+}
+
+/** One at most of each fact that the row has: it says whether a purge waits for a person. */
+function areTellingsSound(subject: Subject): boolean {
+  const { tellings = [] } = subject
+  const names = new Set(tellings.map(({ of, atMs }) => `${of} ${atMs}`))
+  return (
+    names.size === tellings.length && tellings.every(one => hasFact(subject, one) && Number.isInteger(one.toldAtMs))
+  )
 }
 
 /** Numbered from 1 without gaps, within bounds, and saying what a hold may say. */

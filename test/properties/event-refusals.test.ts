@@ -33,7 +33,7 @@ function told(events: readonly SubjectEvent[]): { subject: Subject; refused: rea
   const refused: SubjectEvent[] = []
   for (const event of events) {
     if (contradiction(subject, event)) refused.push(event)
-    else subject = applyEvent(subject, event)
+    else subject = applyEvent(subject, event, event.atMs)
   }
   return { subject, refused }
 }

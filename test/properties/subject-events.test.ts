@@ -60,7 +60,8 @@ const acme = aTenant('acme', {}, [
   someClocks({ version: 2, zone: 'America/Sao_Paulo' }),
 ])
 
-const applied = (list: readonly SubjectEvent[]): Subject => list.reduce(applyEvent, unknown)
+const applied = (list: readonly SubjectEvent[]): Subject =>
+  list.reduce((subject, one) => applyEvent(subject, one, one.atMs), unknown)
 
 /** The subject without the count of changes and the numbering of its holds. */
 function factsOf(subject: Subject) {
@@ -113,7 +114,7 @@ test('none of the events of one life contradicts another, in whatever order they
       let subject = unknown
       for (const one of other) {
         assert.equal(contradiction(subject, one), undefined)
-        subject = applyEvent(subject, one)
+        subject = applyEvent(subject, one, one.atMs)
       }
     }),
     { numRuns: 2_000 },

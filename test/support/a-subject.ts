@@ -23,16 +23,20 @@ export function told(...lines: readonly string[]): readonly SubjectEvent[] {
   })
 }
 
-/** A person whose life is these events, in the order in which they were told. */
+/** A person whose life is these events, each told when it happened. */
 export function aLife(...lines: readonly string[]): Subject {
-  const known = newSubject({
+  return told(...lines).reduce((subject, event) => applyEvent(subject, event, event.atMs), someone())
+}
+
+/** A person of whom nothing was told yet. */
+export function someone(): Subject {
+  return newSubject({
     id: '00000000-0000-4000-8000-000000000001' as SubjectId,
     tenant: 'acme' as TenantId,
     reference: 'person-1' as SubjectReference,
     openedBy: 'platform' as PersonId,
     openedAtMs: at('2015-01-01T00:00Z'),
   })
-  return told(...lines).reduce(applyEvent, known)
 }
 
 /** What the clock asks of a paper. */

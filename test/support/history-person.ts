@@ -20,7 +20,7 @@ import {
   uploading,
 } from './history-requests.ts'
 import { callerAs, readPaper } from './house-work.ts'
-import { dueAt } from './reckoning.ts'
+import { dueAt, sureAt } from './reckoning.ts'
 import type { Seeded } from './seeded.ts'
 
 const dayMs = 86_400_000
@@ -122,8 +122,9 @@ export class HistoryPerson {
   }
 
   /** Whether the law lets this paper be destroyed at `nowMs`, by what one of the memories says. */
-  mayBeGone(id: DocumentId, nowMs: number): boolean {
-    return [...this.possible, this.memory].some(memory => isDue(this.tenant, memory, id, nowMs))
+  mayBeGone(id: DocumentId, nowMs: number, approved: boolean): boolean {
+    const by = approved ? 'approval' : 'itself at the earliest'
+    return [...this.possible, this.memory].some(memory => isDue(this.tenant, memory, id, nowMs, by))
   }
 
   /** A hold on this very paper was acknowledged since `settle`, and is in force. */
@@ -133,7 +134,7 @@ export class HistoryPerson {
 
   /** Whether nothing keeps it by what is known for sure. */
   mustBeGone(id: DocumentId, nowMs: number): boolean {
-    return isDue(this.tenant, this.memory, id, nowMs)
+    return isDue(this.tenant, this.memory, id, nowMs, 'itself')
   }
 
   /** Forgets papers that are destroyed, and takes today's memory for sure. */
@@ -145,7 +146,11 @@ export class HistoryPerson {
 
   /** When the next of the papers comes due, later than `nowMs`. */
   nextDueMs(nowMs: number): number {
-    const due = this.memory.papers.map(({ type }) => dueAt(clausesFor(this.tenant), type, this.memory.facts) ?? 0)
+    const clauses = clausesFor(this.tenant)
+    const due = this.memory.papers.flatMap(({ type }) => [
+      dueAt(clauses, type, this.memory.facts) ?? 0,
+      sureAt(clauses, type, this.memory.facts, 'lastMs') ?? 0,
+    ])
     return Math.min(...due.filter(at => at > nowMs))
   }
 
@@ -158,7 +163,7 @@ export class HistoryPerson {
     } catch (error) {
       if (!(error instanceof VaultError) || !again.has(error.code)) {
         if (!(error instanceof VaultError) || error.code !== 'document.purged') throw error
-        if (!erased && !this.mayBeGone(id, vault.clock.nowMs())) throw new Error(`a paper is gone early: ${id}`)
+        if (!erased && !this.mayBeGone(id, vault.clock.nowMs(), true)) throw new Error(`a paper is gone early: ${id}`)
       }
     }
   }
@@ -169,7 +174,9 @@ export class HistoryPerson {
     const paper = kept[this.#chance.below(Math.max(1, kept.length))]
     const inForce = cases.filter(isInForce)
     const some = inForce[this.#chance.below(Math.max(1, inForce.length))]
-    const at = Math.max(this.#bornMs + 2, nowMs - this.#chance.below(5 * dayMs))
+    // One in three is told by years too late.
+    const lateMs = this.#chance.below(this.#chance.below(3) === 0 ? 3_000 * dayMs : 5 * dayMs)
+    const at = Math.max(this.#bornMs + 2, nowMs - lateMs)
     const dice = this.#chance.below(100)
     const due = kept.find(({ id }) => this.mustBeGone(id, nowMs))
     if (due && dice < 50) return placing(this.#client, nowMs, due)

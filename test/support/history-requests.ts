@@ -89,10 +89,14 @@ export function telling(
   event: { readonly type: 'closed' | 'reopened' | 'deletion.requested'; readonly atMs: number },
 ): Request {
   const key = client.key()
+  const sentMs: number[] = []
   return {
     name: `${event.type} ${new Date(event.atMs).toISOString()}`,
-    send: vault => client.event(vault, event, key),
-    done: before => ({ ...before, facts: withFact(before.facts, event.type, event.atMs) }),
+    send: async vault => {
+      sentMs.push(vault.clock.nowMs())
+      return client.event(vault, event, key)
+    },
+    done: before => ({ ...before, facts: withFact(before.facts, event.type, event.atMs, sentMs) }),
     refusals: [],
   }
 }

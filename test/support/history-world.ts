@@ -3,19 +3,14 @@ import { VaultError } from '../../src/domain/errors.ts'
 import type { DocumentId, TenantId } from '../../src/domain/ids.ts'
 import { purgeLimits } from '../../src/domain/purge-run.ts'
 import type { Vault } from '../../src/guards/vault.ts'
-import { answerDeletions } from '../../src/retention/answer-deletions.ts'
-import { approvePurge } from '../../src/retention/approve-purge.ts'
 import { confirmClock } from '../../src/retention/confirm-clock.ts'
-import { executePurge } from '../../src/retention/execute-purge.ts'
-import { planPurge } from '../../src/retention/plan-purge.ts'
-import { purgeCaller } from '../../src/retention/purge-caller.ts'
-import { requestPurge } from '../../src/retention/request-purge.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
 import { GrantSweep } from '../../src/upkeep/sweep-grants.ts'
 import { type AtCall, failureOf, watchPorts } from './failing-ports.ts'
 import { historyTenants } from './history-memory.ts'
 import { HistoryPerson } from './history-person.ts'
+import { purgeTenant } from './history-purge.ts'
 import type { Picture } from './history-requests.ts'
 import { callerAs, findingsOf } from './house-work.ts'
 import { rotateKey } from './rotation.ts'
@@ -37,6 +32,9 @@ export interface Tally {
   rotations: number
   untrusted: number
   races: number
+  /** Papers that were due only by what was told late: destroyed since a person approved it, or left waiting after a purge. */
+  approved: number
+  waiting: number
 }
 
 /** One embedded vault, many persons side by side in it, and what happens to all of them: purges, crashes, clocks, new keys. */
@@ -50,6 +48,8 @@ export class HistoryWorld implements AsyncDisposable {
   #at: AtCall = () => undefined
   /** The latest time at which a purge began since the last judgement: a clock set back afterwards undoes none. */
   #purgedMs = Number.NEGATIVE_INFINITY
+  /** Papers of plans that a person approved since the last judgement, though they were told of late. */
+  readonly #approved = new Set<DocumentId>()
   /** In the words of the replay. */
   readonly told: string[] = []
 
@@ -228,6 +228,7 @@ export class HistoryWorld implements AsyncDisposable {
     const nowMs = this.#clock.nowMs()
     await Promise.all(this.#persons.map(person => this.#judge(person, nowMs)))
     this.#purgedMs = Number.NEGATIVE_INFINITY
+    this.#approved.clear()
     await new GrantSweep().run(this.vault, noSignal)
   }
 
@@ -239,9 +240,12 @@ export class HistoryWorld implements AsyncDisposable {
       if (state === 'purged') gone.add(id)
       if (state === 'purged' && person.isCaught(id))
         throw new Error(`${id} was destroyed after a hold was acknowledged`)
-      if (state === 'purged' && !person.mayBeGone(id, this.#purgedMs))
+      const approved = this.#approved.has(id)
+      if (state === 'purged' && !person.mayBeGone(id, this.#purgedMs, approved))
         throw new Error(`${id} was destroyed early or while held`)
       if (state === 'stored' && person.mustBeGone(id, nowMs)) throw new Error(`${id} was forgotten: it is due`)
+      if (state === 'purged' && !person.mayBeGone(id, this.#purgedMs, false)) this.#tally.approved++
+      if (state === 'stored' && person.mayBeGone(id, nowMs, true)) this.#tally.waiting++
       if (state !== 'purged' && state !== 'stored') throw new Error(`${id} is ${state} after a purge`)
     }
     this.#tally.destroyed += gone.size
@@ -280,18 +284,10 @@ export class HistoryWorld implements AsyncDisposable {
 
   async #purge(tenant: TenantId): Promise<void> {
     this.#purgedMs = Math.max(this.#purgedMs, this.#clock.nowMs())
-    const caller = purgeCaller(this.vault, tenant)
-    for (const open of await this.#open.ports.ledger.openRuns(tenant)) {
-      if (open.state === 'executing') await executePurge(this.vault, caller, { run: open.id, signal: noSignal })
-    }
-    await answerDeletions(this.vault, tenant, noSignal)
-    const run = await planPurge(this.vault, caller, { signal: noSignal })
-    if (!run) return
-    const { planHash } = run
-    const { purge } = this.vault.tenants.get(tenant) ?? {}
-    if (purge?.approval) await approvePurge(this.vault, callerAs('dpo', 'dpo', tenant), { run: run.id, planHash })
-    const idempotency = { scope: 'POST /v1/purge-runs', key: run.id }
-    await requestPurge(this.vault, caller, { planHash, idempotency })
-    await executePurge(this.vault, caller, { run: run.id, signal: noSignal })
+    await purgeTenant(this.#open, tenant, papers => {
+      const approves = this.#chance.below(2) === 0
+      if (approves) for (const id of papers) this.#approved.add(id)
+      return approves
+    })
   }
 }

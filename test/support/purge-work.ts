@@ -42,11 +42,9 @@ export async function store(
   reference: string,
   seed: number,
   type: PaperType = 'id',
+  kind = { id: 'passport', address: 'rental-contract', selfie: 'portrait', payment_ownership: 'bank-statement' }[type],
 ): Promise<DocumentId> {
   const picture = await noisePicture(seed, 24)
-  const kind = { id: 'passport', address: 'rental-contract', selfie: 'portrait', payment_ownership: 'bank-statement' }[
-    type
-  ]
   const answered = await deposit(vault, callerAs('onboarding', 'onboarding', tenant), {
     reference: reference as SubjectReference,
     type,

@@ -12,6 +12,13 @@ export interface Facts {
   readonly reopened?: number
   /** Every time the person asked to be deleted. */
   readonly asked?: readonly number[]
+  /** When the vault was first told of a closing or a request, by `nameOf`: between these two, as far as the client knows. */
+  readonly told?: ReadonlyMap<string, { readonly firstMs: number; readonly lastMs: number }>
+}
+
+/** The name of a fact that a clock runs from. */
+export function nameOf(type: string, atMs: number): string {
+  return `${type} ${atMs}`
 }
 
 interface Clause {
@@ -35,16 +42,44 @@ export function clausesOf(tenant: string): Clauses {
 }
 
 /** The first instant at which a paper of the type may be destroyed; undefined while the account is open. */
-export function dueAt({ retention, shredAfterDays }: Clauses, type: string, facts: Facts): number | undefined {
+export function dueAt(clauses: Clauses, type: string, facts: Facts): number | undefined {
+  return reckon(clauses, type, facts, (_, at) => at)
+}
+
+/**
+ * The same where nobody approves it: a fact that was told late is no older than a week when it is told, and towards a shredding
+ * no older than half the days that lie before it.
+ */
+export function sureAt(
+  clauses: Clauses,
+  type: string,
+  facts: Facts,
+  telling: 'firstMs' | 'lastMs',
+): number | undefined {
+  return reckon(clauses, type, facts, (of, at, mostDays) => {
+    const told = facts.told?.get(nameOf(of, at))?.[telling] ?? at
+    return Math.max(at, told - mostDays * dayMs)
+  })
+}
+
+function reckon(
+  { retention, shredAfterDays }: Clauses,
+  type: string,
+  facts: Facts,
+  since: (of: string, at: number, mostDays: number) => number,
+): number | undefined {
   const clause = retention[type]
   if (!clause) throw new Error('no such paper')
   const { closed, reopened = Number.NEGATIVE_INFINITY } = facts
   if (closed === undefined || closed <= reopened) return undefined
-  const term = afterYears(closed, clause.years)
-  const floor = clause.floorYears === 0 ? 0 : afterYears(closed, clause.floorYears)
-  const asked = Math.min(...(facts.asked ?? []).filter(at => at > reopened))
+  const ended = since('closed', closed, 7)
+  const term = afterYears(ended, clause.years)
+  const floor = clause.floorYears === 0 ? 0 : afterYears(ended, clause.floorYears)
+  const half = Math.min(7, shredAfterDays / 2)
+  const requests = (facts.asked ?? []).filter(at => at > reopened)
+  const asked = Math.min(...requests.map(at => since('deletion.requested', at, half)))
   if (!Number.isFinite(asked)) return Math.max(term, floor)
-  const shred = midnight(Math.max(asked, closed)) + shredAfterDays * dayMs
+  const shred = midnight(Math.max(asked, since('closed', closed, half))) + shredAfterDays * dayMs
   const left = clause.onDeletion === 'floor' && floor >= shred ? floor : shred
   return Math.max(Math.min(term, left), floor)
 }
