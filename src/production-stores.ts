@@ -59,7 +59,7 @@ export async function migrateProductionStores(
   config: ProductionConfig,
 ): Promise<readonly { readonly database: string; readonly from: number; readonly to: number }[]> {
   await using stack = new AsyncDisposableStack()
-  const { main, keys } = await openDatabases(config, stack)
+  const { main, keys } = await openDatabases(config, stack, true)
   const { database, keysDatabase } = config.mongo
   return [
     { database, ...(await migrateMongo(main, mainCollections)) },
@@ -71,16 +71,17 @@ export async function migrateProductionStores(
 async function openDatabases(
   { mongo }: ProductionConfig,
   stack: AsyncDisposableStack,
+  atLeisure = false,
 ): Promise<{ readonly main: MongoConnection; readonly keys: MongoConnection }> {
   const { uriFile, database, keysUriFile, keysDatabase } = mongo
   const uri = await readSecret(uriFile, 'VAULT_MONGODB_URI_FILE')
-  const main = stack.use(await openMongo({ uri, database }, 'ledger.unavailable'))
+  const main = stack.use(await openMongo({ uri, database, atLeisure }, 'ledger.unavailable'))
   if (keysUriFile === undefined) {
     if (keysDatabase !== database) return { main, keys: main.as('keys.unavailable', keysDatabase) }
     throw problem('VAULT_MONGODB_KEYS_DATABASE', 'must be another than VAULT_MONGODB_DATABASE')
   }
   const keysUri = await readSecret(keysUriFile, 'VAULT_MONGODB_KEYS_URI_FILE')
-  const keys = stack.use(await openMongo({ uri: keysUri, database: keysDatabase }, 'keys.unavailable'))
+  const keys = stack.use(await openMongo({ uri: keysUri, database: keysDatabase, atLeisure }, 'keys.unavailable'))
   return { main, keys }
 }
 

@@ -5,6 +5,8 @@ export interface MongoPlace {
   /** `mongodb://` or `mongodb+srv://`; holds a password. What it says of concerns and preferences is overruled. */
   readonly uri: string
   readonly database: string
+  /** For building indexes and the like: a server may be silent for as long as it works. */
+  readonly atLeisure?: boolean
 }
 
 /** What a store says when it does not answer, or says no for reasons of its own. */
@@ -14,6 +16,11 @@ type OperationTime = NonNullable<ClientSession['operationTime']>
 
 /** Port stores answer within 2 s; what is left is for the way there and back. */
 const answerWithinMs = 1_900
+/**
+ * Nobody waits for an answer by then. A connection that died in silence is given up, so that a transaction it was in the middle
+ * of is aborted by another: until then its rows are locked for everybody.
+ */
+const silenceMs = 2_500
 const pauseMs = 4
 const outOfDisk = new Set([14_031, 10_003])
 
@@ -175,7 +182,10 @@ function withoutConcerns(uri: string): string {
  * @throws {VaultError} of the port - no primary within 3 s
  * @throws {VaultError} config.invalid - the URI is none
  */
-export async function openMongo({ uri, database }: MongoPlace, unavailable: Unavailable): Promise<MongoConnection> {
+export async function openMongo(
+  { uri, database, atLeisure = false }: MongoPlace,
+  unavailable: Unavailable,
+): Promise<MongoConnection> {
   const mongoose = new Mongoose()
   mongoose.set({
     bufferCommands: false,
@@ -198,7 +208,7 @@ export async function openMongo({ uri, database }: MongoPlace, unavailable: Unav
       maxPoolSize: 64,
       serverSelectionTimeoutMS: 3_000,
       connectTimeoutMS: 2_000,
-      socketTimeoutMS: 10_000,
+      socketTimeoutMS: atLeisure ? 0 : silenceMs,
       waitQueueTimeoutMS: answerWithinMs,
       heartbeatFrequencyMS: 2_000,
     })
