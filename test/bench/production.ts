@@ -1,18 +1,25 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { kmsNeeds } from '../support/kms-keys.ts'
+import { mongoNeeds } from '../support/mongo-database.ts'
 import { drawLargeAddressProof } from '../support/papers.ts'
 import { productionPlace } from '../support/production-place.ts'
 import { prepare } from '../support/production-site.ts'
 import { s3Needs } from '../support/s3-bucket.ts'
 import { describeSide, Load, type LoadJob, type Measured } from './load.ts'
 import type { Options, Row } from './row.ts'
+import { costOf, describeServers, type ServerCost, serversAt } from './server-cpu.ts'
 import { type Serving, servePeer, serveProduction } from './serving.ts'
 
 const tenant = 'jnetot'
 const sizeBytes = 1024 * 1024
 const papers = 8
 const connectionsOf = [1, 8] as const
+
+/** What one side took under one job, and what it took of the servers that both stand on. */
+interface Round extends Measured {
+  readonly servers: ServerCost
+}
 
 interface Side {
   readonly server: Serving
@@ -21,7 +28,8 @@ interface Side {
 
 /**
  * `production`: one instance on MongoDB, S3 and KMS against a bare uploader on the same S3 with the same client, 1 MiB of PDF.
- * The servers run on this machine too, so every figure has their work in it.
+ * The servers run on this machine too, so every figure of time has their work in it: beside it stands the processor time of the
+ * two instances, and what each server took for a request.
  */
 export async function benchProduction(options: Options): Promise<readonly Row[]> {
   await using place = await productionPlace()
@@ -62,6 +70,12 @@ export async function benchProduction(options: Options): Promise<readonly Row[]>
     urls: (server === vault ? ours : theirs) ?? [],
     sizeBytes: paper.length,
   })
+  const portOf = (url: string): number => Number(new URL(url).port)
+  const servers = serversAt({
+    MongoDB: [...mongoNeeds.value.matchAll(/:(\d+)(?=[,/])/g)].map(([, port]) => Number(port)),
+    S3: [portOf(s3Needs.endpoint)],
+    KMS: [portOf(kmsNeeds.endpoint)],
+  })
   const rows: Row[] = []
   for (const [what, jobOf] of [
     ['upload', uploads],
@@ -70,30 +84,51 @@ export async function benchProduction(options: Options): Promise<readonly Row[]>
     for (const side of sides) await load.run(side.server, jobOf(side, 8, 24))
     for (const connections of connectionsOf) {
       const requests = (options.quick ? 3 : 12) * (connections + 4)
-      const measured: readonly [Measured[], Measured[]] = [[], []]
+      const measured: readonly [Round[], Round[]] = [[], []]
       for (let round = 0; round < options.rounds; round++) {
         for (const at of round % 2 === 0 ? ([0, 1] as const) : ([1, 0] as const)) {
           const side = sides[at]
-          measured[at].push(await load.run(side.server, jobOf(side, connections, requests)))
+          const run = () => load.run(side.server, jobOf(side, connections, requests))
+          const [one, cost] = await costOf(servers, requests, run)
+          measured[at].push({ ...one, servers: cost })
         }
         options.progress(`production ${what}, ${connections} connections, round ${round + 1} of ${options.rounds}`)
       }
-      rows.push(rowOf(what, connections, ...measured))
+      rows.push(...rowsOf(what, connections, ...measured))
     }
   }
   return rows
 }
 
-/** How many times as long: 1.3 at most is asked of uploads at 8 connections. */
-function rowOf(what: string, connections: number, own: readonly Measured[], bare: readonly Measured[]): Row {
-  return {
+/** How many times as long, where 1.3 at most is asked of uploads at 8 connections, and how many times the processor time. */
+function rowsOf(what: string, connections: number, own: readonly Round[], bare: readonly Round[]): readonly Row[] {
+  const ratio = (of: (vault: Round, peer: Round) => number): number[] =>
+    own.map((one, round) => {
+      const peer = bare[round]
+      return peer ? of(one, peer) : Number.NaN
+    })
+  const name = `${what} 1 MiB PDF, S3, ${connections} conn. / bare`
+  const time: Row = {
     bench: 'production',
-    name: `${what} 1 MiB PDF, S3, ${connections} conn. / bare, time`,
+    name: `${name}, time`,
     unit: 'x',
     ...(what === 'upload' && connections === 8 ? { ask: { bound: 'at most', value: 1.3 } } : {}),
-    values: own.map((one, round) => (bare[round]?.perSecond ?? Number.NaN) / one.perSecond),
-    notes: [describeSide('vault', own), describeSide('bare', bare)],
+    values: ratio((vault, peer) => peer.perSecond / vault.perSecond),
+    notes: [
+      describeSide('vault', own),
+      `servers a request: ${describeServers(own.map(({ servers }) => servers))}`,
+      describeSide('bare', bare),
+      `servers a request: ${describeServers(bare.map(({ servers }) => servers))}`,
+    ],
   }
+  const cpu: Row = {
+    bench: 'production',
+    name: `${name}, CPU of the instance`,
+    unit: 'x',
+    values: ratio((vault, peer) => vault.cpuMsPerRequest / peer.cpuMsPerRequest),
+    notes: [],
+  }
+  return [time, cpu]
 }
 
 /** @returns URLs of papers to read */
