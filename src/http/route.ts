@@ -96,7 +96,7 @@ type Spec<P, Q, B, V> = Omit<GuardedRoute, 'params' | 'query' | 'body' | 'load' 
   readonly query?: Q
   readonly body?: B
   /** Loads the verb, or an object of those that the handler chooses from: the start waits for none of them. */
-  verb?(): Promise<V>
+  readonly verb?: () => Promise<V>
   handle(door: Door, asked: Asked<Out<P>, Out<Q>, BodyOut<B>>, verb: V): Promise<Reply>
 }
 
