@@ -1,3 +1,5 @@
+import { processRoles } from '../../src/domain/process-role.ts'
+import { jobsOf } from '../../src/jobs/jobs.ts'
 import type { Ran } from '../support/spawned-vault.ts'
 
 /** One run of a job, as the instance that did it says. */
@@ -17,17 +19,20 @@ interface Line {
   readonly durationMs?: number
 }
 
-/** The clock of the log is rounded to milliseconds. */
+/** The clock of the log is rounded to milliseconds, and a run begins once it has its lease. */
 const roundingMs = 2
+const leaseTakenMs = 2_000
+const periods = new Map(jobsOf(processRoles).map(({ name, everyMs }) => [name, everyMs]))
 
 /**
  * Holds the runs that instances logged against the leases: no number of a lease was given to two of them, no two runs of a job
- * overlap, and at most as many numbers were given out as runs ended, but for those of the instances that were killed.
+ * overlap or lie in one period, and at most as many numbers were given out as runs ended, but for those of the instances that were killed.
  *
+ * @param endedMs when the instances were told to end: what was ended then leaves its period open
  * @param leases by job, the last number that was given out
  * @returns one line for each job, and what does not hold
  */
-export function judgeJobs(ran: readonly Ran[], leases: ReadonlyMap<string, number>) {
+export function judgeJobs(ran: readonly Ran[], leases: ReadonlyMap<string, number>, endedMs: number) {
   const runs = ran.flatMap(({ stderr }, instance) => runsIn(stderr, instance))
   const summary: string[] = []
   const violations: string[] = []
@@ -38,6 +43,11 @@ export function judgeJobs(ran: readonly Ran[], leases: ReadonlyMap<string, numbe
     for (const [at, run] of ordered.entries()) {
       const before = ordered[at - 1]
       if (before && run.startMs + roundingMs < before.endMs) violations.push(`two runs of ${job} overlap`)
+      const everyMs = periods.get(job) ?? 0
+      const isEnded = run.startMs > endedMs || (before && before.endMs > endedMs)
+      if (before && !isEnded && run.startMs - before.startMs < everyMs - leaseTakenMs) {
+        violations.push(`two runs of ${job} within ${run.startMs - before.startMs} ms, a period has ${everyMs}`)
+      }
     }
     const given = leases.get(job) ?? 0
     const unfinished = given - ordered.length

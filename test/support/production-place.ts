@@ -49,8 +49,14 @@ export async function cuttablePlace(): Promise<CuttablePlace> {
   return { ...place, mongo: way, [Symbol.asyncDispose]: () => held.disposeAsync() }
 }
 
-/** @param mongoUri the shared set when absent */
-export async function productionPlace(mongoUri = mongoNeeds.value): Promise<ProductionPlace> {
+/**
+ * @param mongoUri the shared set when absent
+ * @param policies the shipped ones when absent
+ */
+export async function productionPlace(
+  mongoUri = mongoNeeds.value,
+  policies?: Parameters<typeof tenantsIn>[2],
+): Promise<ProductionPlace> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await emptyFolder()).path
   const bucket = stack.use(await freshBucket(true))
@@ -74,7 +80,7 @@ export async function productionPlace(mongoUri = mongoNeeds.value): Promise<Prod
     settings: {
       VAULT_BACKING: 'production',
       VAULT_PORT: '0',
-      VAULT_TENANTS_DIR: await tenantsIn(folder, s3Needs.region),
+      VAULT_TENANTS_DIR: await tenantsIn(folder, s3Needs.region, policies),
       VAULT_REGIONS: s3Needs.region,
       VAULT_TLS_FLOOR: '1.3',
       VAULT_DEMO_REFERENCES: 'allow',

@@ -106,7 +106,10 @@ async function initiate(members: readonly Member[]): Promise<void> {
   }
   const [first] = members
   if (!first) throw new Error('a set has members')
-  const alone = `mongodb://127.0.0.1:${first.port}/?directConnection=true`
+  const aloneAt = (port: number): string => `mongodb://127.0.0.1:${port}/?directConnection=true`
+  // The first refuses to begin while it cannot reach the others.
+  await Promise.all(members.map(({ port }) => ask(aloneAt(port), { hello: 1 })))
+  const alone = aloneAt(first.port)
   await ask(alone, { replSetInitiate: config })
   for (;;) {
     const { isWritablePrimary } = await ask(alone, { hello: 1 })

@@ -4,6 +4,7 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
   PutBucketVersioningCommand,
   S3Client,
 } from '@aws-sdk/client-s3'
@@ -53,14 +54,24 @@ export async function freshBucket(versioned: boolean, locks = false): Promise<Bu
   }
 }
 
-/** Of a small bucket: versions and delete markers, as they lie there. */
+/** Versions and delete markers, as they lie there. */
 export async function everyVersion(
   client: S3Client,
   bucket: string,
 ): Promise<readonly { readonly key: string; readonly version: string }[]> {
-  const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket }))
-  return [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
-    key: Key ?? '',
-    version: VersionId ?? 'null',
-  }))
+  const found: { readonly key: string; readonly version: string }[] = []
+  for (let after: { readonly KeyMarker?: string; readonly VersionIdMarker?: string } | undefined = {}; after; ) {
+    const page: ListObjectVersionsCommandOutput = await client.send(
+      new ListObjectVersionsCommand({ Bucket: bucket, ...after }),
+    )
+    for (const { Key = '', VersionId = 'null' } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) {
+      found.push({ key: Key, version: VersionId })
+    }
+    const { NextKeyMarker, NextVersionIdMarker } = page
+    after =
+      page.IsTruncated && NextKeyMarker !== undefined
+        ? { KeyMarker: NextKeyMarker, ...(NextVersionIdMarker ? { VersionIdMarker: NextVersionIdMarker } : {}) }
+        : undefined
+  }
+  return found
 }
