@@ -1,5 +1,5 @@
 import { type PaperType, paperTypes } from '../domain/media.ts'
-import { statutoryFloorYears } from '../domain/statute.ts'
+import { needsSafeguard, statutoryFloorYears } from '../domain/statute.ts'
 import { type EarlierFile, longestWaitDays, type TenantFile, type TenantMembers } from './file-tenant-schema.ts'
 
 /** What is wrong, and where: a path into the file. */
@@ -81,10 +81,17 @@ function seldomPurged({ purge, deletion }: TenantMembers): readonly Problem[] {
   return [problem('purge.schedule', message)]
 }
 
-function residencyProblems({ residency }: TenantMembers): readonly Problem[] {
-  const count = Object.keys(residency?.regions ?? {}).length
-  if (!residency || residency.minPlaces <= count) return []
-  return [problem('residency.minPlaces', `is more than the ${count} regions named`)]
+function residencyProblems({ residency, jurisdiction }: TenantMembers): readonly Problem[] {
+  if (!residency) return []
+  const regions = Object.entries(residency.regions)
+  const unsafe = regions.filter(
+    ([region, { safeguard }]) => safeguard === undefined && needsSafeguard(jurisdiction ?? '', region),
+  )
+  const few = residency.minPlaces > regions.length
+  return [
+    ...unsafe.map(([region]) => problem(`residency.regions.${region}`, 'is abroad and names no safeguard')),
+    ...(few ? [problem('residency.minPlaces', `is more than the ${regions.length} regions named`)] : []),
+  ]
 }
 
 function decisionProblems({ decisions = [] }: TenantMembers): readonly Problem[] {

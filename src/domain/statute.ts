@@ -19,3 +19,16 @@ export const statutoryFloorYears: Readonly<Record<PaperType, number>> = {
  * @source GDPR Art. 12(3): one month, of which the shortest that follows a request on any day but one has 30 days
  */
 export const mostAnswerDays = 30
+
+const indonesia: ReadonlySet<string> = new Set(['ap-southeast-3'])
+
+/**
+ * Whether papers of a platform under this country's law may lie in this region only with a safeguard that is named: abroad, as
+ * seen from Indonesia. A region that is not known to lie there is abroad.
+ *
+ * @param jurisdiction ISO 3166 code, with `demo:` before it while nobody has confirmed it
+ * @source UU 27/2022 Art. 56: transfer needs equal protection, binding safeguards, or consent
+ */
+export function needsSafeguard(jurisdiction: string, region: string): boolean {
+  return /^(?:demo:)?ID(?:-|$)/.test(jurisdiction) && !indonesia.has(region)
+}
