@@ -4,8 +4,9 @@ import { VaultError } from '../domain/errors.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
 import { type Beside, besideIn } from '../guards/beside.ts'
 import { tenantOf } from '../guards/tenancy.ts'
+import { isClockTrusted } from '../guards/trusted-clock.ts'
 import type { Vault } from '../guards/vault.ts'
-import { isClockTrusted, retentionStateOf, stateChange } from './clock-trust.ts'
+import { retentionStateOf, stateChange } from './clock-trust.ts'
 
 /** Who voted looked at the clock as it was then: by it the vote may be so long ago, and not in the future. */
 const voteLivesMs = 10 * 60_000

@@ -5,10 +5,11 @@ import type { PurgeRunId } from '../domain/ids.ts'
 import { type PurgeItem, type PurgePage, type PurgeRun, purgeLimits } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { planHashOf } from '../guards/plan-hash.ts'
+import { trustedTime } from '../guards/trusted-clock.ts'
 import { newUuid7 } from '../guards/uuid7.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
-import { retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
+import { retentionStateOf, stateChange } from './clock-trust.ts'
 
 const mostTries = 5
 

@@ -14,8 +14,9 @@ import {
   recall,
 } from '../guards/idempotency.ts'
 import { tenantOf } from '../guards/tenancy.ts'
+import { trustedTime } from '../guards/trusted-clock.ts'
 import type { Vault } from '../guards/vault.ts'
-import { refuseClock, retentionStateOf, stateChange, trustedTime } from './clock-trust.ts'
+import { refuseClock, retentionStateOf, stateChange } from './clock-trust.ts'
 import { keepRuns, makeRun, type PlanGrant } from './keep-plan.ts'
 import { type DueItems, itemsDue, type Listed } from './plan-items.ts'
 import { reckonDue } from './reckon-due.ts'

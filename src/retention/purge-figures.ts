@@ -1,8 +1,8 @@
 import type { DocumentId } from '../domain/ids.ts'
 import { purgeLimits } from '../domain/purge-run.ts'
 import type { Tenant } from '../domain/tenant.ts'
+import { isClockTrusted } from '../guards/trusted-clock.ts'
 import type { Vault } from '../guards/vault.ts'
-import { isClockTrusted } from './clock-trust.ts'
 
 const dayMs = 86_400_000
 const runsLookedAt = 20

@@ -4,6 +4,7 @@ import { VaultError } from '../domain/errors.ts'
 import type { Grant } from '../domain/grant.ts'
 import type { TenantId } from '../domain/ids.ts'
 import { admit, close, codeOf, isLive, settle } from '../guards/admit.ts'
+import { isClockTrusted } from '../guards/trusted-clock.ts'
 import type { Vault } from '../guards/vault.ts'
 import type { Change } from '../ports/ledger.ts'
 import { beginAsked } from './begin-asked.ts'
@@ -58,8 +59,10 @@ async function advance(vault: Vault, from: Epoch, active: string, options: Advan
       case 'disable':
       case 'end':
         if (!options.retire || !(await isReadyEverywhere(vault, epoch))) return count
+        if (!(await mayTellTime(vault, epoch.tenant))) return count
         break
       case 'prove':
+        if (!(await mayTellTime(vault, epoch.tenant))) return count
         break
     }
     const next = await take(vault, epoch, step)
@@ -68,6 +71,13 @@ async function advance(vault: Vault, from: Epoch, active: string, options: Advan
     epoch = next
   }
   return count
+}
+
+/** Between these steps lie times of waiting, and the last cannot be undone: a clock that leapt ends no waiting. */
+async function mayTellTime(vault: Vault, tenant: TenantId): Promise<boolean> {
+  if (await isClockTrusted(vault, tenant)) return true
+  vault.log.warn('clock not trusted: no key is retired', { job: 'rewrap-keys', tenant, code: 'purge.clock' })
+  return false
 }
 
 type Taken = 'rewrap' | 'prove' | 'disable' | 'end'

@@ -1,18 +1,20 @@
 import type { TenantId } from '../domain/ids.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
+import { isClockTrusted } from '../guards/trusted-clock.ts'
 import type { Vault } from '../guards/vault.ts'
 import { upkeepCaller } from './upkeep-caller.ts'
 
 const atOnce = 100
 
 /**
- * Deletes idempotency answers of a tenant whose seven days are over.
+ * Deletes idempotency answers of a tenant whose seven days are over, by a clock that is trusted: what is forgotten too early makes
+ * a request that is sent again a second deed.
  *
  * @returns how many were deleted
  */
 export async function forgetAnswers(vault: Vault, tenant: TenantId, signal: AbortSignal): Promise<number> {
   let forgotten = 0
-  while (!signal.aborted) {
+  while (!signal.aborted && (await isClockTrusted(vault, tenant))) {
     const ended = await vault.ledger.listExpiredAnswers(tenant, vault.clock.nowMs(), atOnce)
     // An open one belongs to a deposit under way; the sweep of deposits ends it together with its row.
     const done = ended.filter(answer => answer.state === 'done')

@@ -5,6 +5,8 @@ import { suite, test } from 'node:test'
 import type { DocumentId } from '../../src/domain/ids.ts'
 import { epochEndOf } from '../../src/guards/epoch-end.ts'
 import type { Vault } from '../../src/guards/vault.ts'
+import { confirmClock } from '../../src/retention/confirm-clock.ts'
+import { reckonDue } from '../../src/retention/reckon-due.ts'
 import { continueEpochs } from '../../src/upkeep/continue-epochs.ts'
 import { advanceEpochs } from '../../src/upkeep/epochs.ts'
 import type { RewrapProgress } from '../../src/upkeep/rewrap.ts'
@@ -90,6 +92,29 @@ suite('an epoch of the key file, from its flip to its end', () => {
     for (const id of at.ids) assert.deepEqual(await readPaper(vault, id), at.kept)
     assert.deepEqual(await findingsOf(vault), [])
     assert.equal(await continueEpochs(vault, all), 0, 'nothing is left to do')
+  })
+
+  test('by a clock that leapt no waiting ends; once two people of each platform say that it is right, the end comes', async () => {
+    await using at = await rotationScene(1)
+    const { vault, clock } = at
+    await rotate(vault)
+    for (const tenant of vault.tenants.values()) await reckonDue(vault, tenant, { signal: never })
+    await continueEpochs(vault, all)
+    const states = async () => (await at.epochs()).map(({ epoch, state }) => `${epoch} ${state}`)
+    clock.advance(40 * dayMs)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 former', 'docs/2 active'], 'no proof, and no disabling')
+    clock.advance(10 * minuteMs - 40 * dayMs)
+    for (let turn = 0; turn < 2; turn++) await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 disabled', 'docs/2 active'])
+    clock.advance(40 * dayMs)
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 disabled', 'docs/2 active'])
+    for (const tenant of vault.tenants.keys()) {
+      await confirmClock(vault, callerAs('dpo', 'dpo', tenant), { second: callerAs('dpo', 'dpo-2', tenant) })
+    }
+    await continueEpochs(vault, all)
+    assert.deepEqual(await states(), ['docs/1 ended', 'docs/2 active'])
   })
 
   test('of two epochs in a row the later one’s end counts for whoever was under both', async () => {

@@ -5,7 +5,13 @@ import { type DeniedToken, denialIdOf, tokenLimits } from '../../src/domain/deni
 import { blobKeyOf, wrappedKeyId } from '../../src/domain/document.ts'
 import { type MessageId, parseMessageId } from '../../src/domain/ids.ts'
 import { limits } from '../../src/domain/media.ts'
+import { purgeLimits } from '../../src/domain/purge-run.ts'
+import type { Tenant } from '../../src/domain/tenant.ts'
 import { admit } from '../../src/guards/admit.ts'
+import type { Vault } from '../../src/guards/vault.ts'
+import { confirmClock } from '../../src/retention/confirm-clock.ts'
+import { reckonDue } from '../../src/retention/reckon-due.ts'
+import { runPurges } from '../../src/retention/run-purges.ts'
 import { forgetAnswers } from '../../src/upkeep/forget-answers.ts'
 import { forgetDenials } from '../../src/upkeep/forget-denials.ts'
 import { sweepDeposits } from '../../src/upkeep/sweep-deposits.ts'
@@ -92,6 +98,8 @@ test('a denial is forgotten once no token and no vote can need it, and not befor
   for (const put of [old, renewed]) await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 0, put }])
   clock.advance(tokenLimits.denialKeptMs - 1_000)
   assert.equal(await forgetDenials(vault, tenantId, noSignal), 0)
+  clock.advance(purgeLimits.clockLeapMs)
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 0)
   const put = { ...denialOf('p-2', clock.nowMs()), version: 2 }
   await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 1, put }])
   clock.advance(2_000)
@@ -115,6 +123,52 @@ function denialOf(subject: string, deniedAtMs: number): DeniedToken {
   const issuer = 'https://login.example'
   const expiresAtMs = deniedAtMs + tokenLimits.denialKeptMs
   return { id: denialIdOf(issuer, subject), tenant: tenantId, issuer, subject, deniedAtMs, expiresAtMs, version: 1 }
+}
+
+test('a clock that leapt forgets no answer and no denial that counts again once it is put right', async () => {
+  await using fresh = await openFailingVault()
+  const { vault, ports, clock } = fresh
+  const put = denialOf('p-1', clock.nowMs())
+  await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 0, put }])
+  const paper = newPaper(await noisePicture(1))
+  await depositPaper(vault, paper)
+  await reckonDue(vault, tenantOfId(vault), { signal: noSignal })
+  for (const days of [2, 34, 36, 4_000]) {
+    clock.advance(days * dayMs)
+    assert.equal(await forgetDenials(vault, tenantId, noSignal), 0, `${days} days`)
+    // An answer is kept for seven days of a clock that is trusted.
+    if (days !== 34) assert.equal(await forgetAnswers(vault, tenantId, noSignal), 0, `${days} days`)
+    clock.advance(-days * dayMs)
+  }
+  const found = await ports.ledger.findDenials(tenantId, { issuer: put.issuer, subject: put.subject, tokenId: 't' })
+  assert.deepEqual(found, [put])
+  assert.equal((await depositPaper(vault, paper)).replayed, true)
+})
+
+test('after a long stop upkeep goes on as soon as two people say that the clock is right, or a purge trusts it', async () => {
+  await using fresh = await openFailingVault()
+  const { vault, ports, clock } = fresh
+  const put = denialOf('p-1', clock.nowMs())
+  await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 0, put }])
+  await depositPaper(vault, newPaper(await noisePicture(1)))
+  await reckonDue(vault, tenantOfId(vault), { signal: noSignal })
+  clock.advance(400 * dayMs)
+  assert.equal(await forgetAnswers(vault, tenantId, noSignal), 0)
+  await confirmClock(vault, callerAs('dpo', 'dpo'), { second: callerAs('dpo', 'dpo-2') })
+  assert.equal(await forgetAnswers(vault, tenantId, noSignal), 1)
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 1)
+  // Each night's purge moves the trust on: the same a year later, with a turn each month.
+  const later = { ...denialOf('p-2', clock.nowMs()) }
+  await ports.ledger.commit(rawGrant, [{ row: 'denied-token', expected: 0, put: later }])
+  for (let months = 0; months < 12; months++) {
+    clock.advance(30 * dayMs)
+    await runPurges(vault, tenantOfId(vault), { signal: noSignal, nextAfter: ms => ms + 1 })
+  }
+  assert.equal(await forgetDenials(vault, tenantId, noSignal), 1)
+})
+
+function tenantOfId(vault: Vault): Tenant {
+  return vault.tenants.get(tenantId) ?? assert.fail()
 }
 
 test('an intent that never got an outcome is marked once, also when the year has changed since', async () => {
