@@ -13,7 +13,7 @@ export interface Look {
   readonly due: readonly { readonly document: StoredDocument; readonly retention: Retention }[]
   /** Papers whose policy version is not known: nobody may destroy them, and somebody must look. */
   readonly unknown: number
-  /** When the next of the others is due; absent when none will be without another event. */
+  /** When to look again: when the next of the others is due, or as before for an unknown one; absent when none will be due. */
   readonly nextMs?: number
   /** Nothing is left of this subject. */
   readonly isEmpty: boolean
@@ -30,6 +30,8 @@ export function look(tenant: Tenant, subject: Subject, live: readonly Document[]
     const verdict = judge(retention, asOfMs)
     if (verdict === 'due' && retention) due.push({ document, retention })
     if (verdict === 'unknown') unknown++
+    // It stays where it was in the order of looks: counted as due, and seen again once its policy is back.
+    if (verdict === 'unknown') nextMs = Math.min(nextMs, subject.lookAtMs ?? asOfMs + soonMs)
     if (verdict === 'early') nextMs = Math.min(nextMs, retention?.dueAtMs ?? nextMs)
   }
   return { due, unknown, isEmpty: live.length === 0, ...(Number.isFinite(nextMs) ? { nextMs } : {}) }

@@ -3,6 +3,10 @@ import { test } from 'node:test'
 import type { SubjectReference, TenantId } from '../../src/domain/ids.ts'
 import type { RetentionPolicy } from '../../src/domain/policy.ts'
 import type { Tenant } from '../../src/domain/tenant.ts'
+import type { Vault } from '../../src/guards/vault.ts'
+import { planPurge } from '../../src/retention/plan-purge.ts'
+import { purgeCaller } from '../../src/retention/purge-caller.ts'
+import { purgeFigures } from '../../src/retention/purge-figures.ts'
 import { reckonDue } from '../../src/retention/reckon-due.ts'
 import { runPurges } from '../../src/retention/run-purges.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -126,4 +130,39 @@ test('an instance with a former policy neither reckons nor plans by it once a ne
   await refused(at.reckon(tenant), 'policy.unknown')
   await refused(runPurges(at.opened.vault, tenant, { signal, nextAfter: ms => ms }), 'policy.unknown')
   assert.equal(await at.looksIn(), 2032)
+})
+
+test('papers of a policy that is gone stay counted as due, and go once it is back, with the clocks reckoned anew or not', async () => {
+  await using at = await scene()
+  const { tenant, first, clock } = at
+  const second: Tenant = {
+    ...tenant,
+    version: 2,
+    policies: new Map([
+      [1, first],
+      [2, withYears(first, 7, 2)],
+    ]),
+  }
+  const under = (policy: Tenant): Vault => ({
+    ...at.opened.vault,
+    tenants: new Map([...at.opened.vault.tenants, [omo, policy]]),
+  })
+  const [former, newer] = [under(tenant), under(second)]
+  await tell(newer, omo, 'p-2', { type: 'tier', atMs: bornMs, tier: 2 })
+  await store(newer, omo, 'p-2', 2)
+  await tell(newer, omo, 'p-2', { type: 'closed', atMs: bornMs })
+  clock.advance(8 * 366 * dayMs)
+  const night = (vault: Vault, policy: Tenant) => runPurges(vault, policy, { signal, nextAfter: ms => ms })
+  assert.equal(await night(former, tenant), 1, 'the paper of the version that is known')
+  const overdue = async () => (await purgeFigures(former, tenant)).overdue
+  assert.equal(await overdue(), 1)
+  clock.advance(dayMs)
+  assert.equal(await night(former, tenant), 0)
+  assert.equal(await overdue(), 1, 'one look forgets it no more than another')
+  // As if every clock had been reckoned by the newer version before it was gone: nobody reckons anything anew.
+  const look = await former.ledger.findSubject(omo, 'p-2' as SubjectReference)
+  assert.ok((look?.lookAtMs ?? Infinity) < clock.nowMs())
+  const due = await planPurge(newer, purgeCaller(newer, omo), { signal })
+  assert.equal(due?.count, 1)
+  assert.equal(await night(newer, second), 1)
 })
