@@ -164,11 +164,11 @@ function refuseLook(
   document: Document | undefined,
   range: ByteRange | undefined,
 ): Refusal | undefined {
-  if (input.rendition !== 'original') return { code: 'rendition.not-offered', facts: { allowed: ['original'] } }
   if (document?.state === 'purged') {
     return { code: 'document.purged', facts: { certificate: `/v1/documents/${document.id}/certificate` } }
   }
   if (document?.state !== 'stored') return { code: 'document.purged' }
+  if (input.rendition !== 'original') return { code: 'rendition.not-offered', facts: { allowed: ['original'] } }
   return range ? undefined : { code: 'range.not-satisfiable', facts: { sizeBytes: document.plaintextBytes } }
 }
 

@@ -91,6 +91,22 @@ test('support and admin hear nothing, as before: no paper is theirs, and a ticke
   }
 })
 
+test('support with a ticket is told that the picture they ask for was destroyed, where their platform shows them pictures', async () => {
+  await using other = await openFileDesk('omo7777')
+  await other.tell('p', 'tier', { tier: 2 })
+  const id = await other.upload('p')
+  const ticket = { 'Vault-Purpose': 'kyc', 'Vault-Case': 'TICKET-1' }
+  const masked = (headers: Readonly<Record<string, string>>) =>
+    other.ask('support', 'GET', `/v1/documents/${id}/content?rendition=masked`, { headers })
+  assert.equal((await masked(ticket)).json.code, 'rendition.not-offered')
+  await other.tell('p', 'closed')
+  other.clock.advance(8 * 366 * 86_400_000)
+  assert.equal((await purgeNow(other.opened.vault, 'omo7777' as TenantId))?.destroyed, 1)
+  const gone = await masked(ticket)
+  assert.deepEqual([gone.status, gone.json.certificate], [410, `/v1/documents/${id}/certificate`])
+  assert.equal((await masked({ 'Vault-Purpose': 'kyc' })).json.code, 'case.missing')
+})
+
 test('another service of the platform hears nothing of papers that it did not bring', async () => {
   const other = await another('onboarding', 'service-2', 'service')
   for (const path of [`/v1/documents/${lapsed}`, `/v1/documents/${lapsed}/certificate`]) {
