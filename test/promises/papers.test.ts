@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { paper } from '../support/call.ts'
+import { call, paper } from '../support/call.ts'
 import { openFileDesk } from '../support/file-desk.ts'
+import { emptyFolder } from '../support/folder.ts'
 import { noisePicture } from '../support/house-work.ts'
-import type { TenantName } from '../support/open-vault.ts'
+import { openVault, type TenantName } from '../support/open-vault.ts'
+import { tenantsIn } from '../support/tenants-in.ts'
 
 /** Which papers each platform promised its users to ask for, each kind of them, and under which law it keeps them. */
 
@@ -79,6 +81,25 @@ for (const { tenant, says, papers, never, bases } of promises) {
       assert.deepEqual([name, jurisdiction], [bases[type], 'ID'])
       assert.match(law, /(?:UU \d+\/20\d\d|FATF)/)
       assert.ok(words.length > 40, words)
+    }
+  })
+
+  test(`${tenant}: "no licence, country or law, no papers": uploads are refused until each is named`, async () => {
+    for (const lacking of ['licence', 'jurisdiction', 'bases'] as const) {
+      await using folder = await emptyFolder()
+      const tenantsDir = await tenantsIn(folder.path, 'ap-southeast-3', (policy, id) => {
+        if (id !== tenant) return policy
+        return lacking === 'bases' ? { ...policy, bases: {} } : { ...policy, [lacking]: undefined }
+      })
+      await using opened = await openVault({ settings: { VAULT_TENANTS_DIR: tenantsDir } })
+      const key = opened.key(tenant, 'onboarding')
+      const [type, [kind = '']] = Object.entries(papers)[0] ?? assert.fail()
+      const { status, json } = await call(opened.door.url, 'POST', '/v1/subjects/person-1/documents', {
+        key,
+        headers: { 'Idempotency-Key': 'paper-1' },
+        body: paper({ type, kind }, await noisePicture(7, 40)),
+      })
+      assert.deepEqual([status, json.code], [403, 'tenant.inactive'], lacking)
     }
   })
 }
