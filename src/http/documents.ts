@@ -84,7 +84,9 @@ export const describeDocumentRoute = guarded({
   id: 'describeDocument',
   action: 'document.describe',
   summary: 'What the vault knows of a paper, its content apart',
-  description: 'Also when it may be destroyed, on which basis, what holds it, and why in words.',
+  description:
+    'Also when it may be destroyed, on which basis, what holds it, and why in words. Who might have described it before it was ' +
+    'destroyed is answered 410 with its tombstone and a link to its certificate.',
   params: z.strictObject({ id: documentId }),
   headers: ['If-None-Match'],
   answers: {
