@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, suite, test } from 'node:test'
 import type { PurgedDocument, PurgingDocument } from '../../src/domain/document.ts'
-import type { CaseReference, DocumentId, SubjectReference } from '../../src/domain/ids.ts'
+import type { CaseReference, DocumentId, PersonId, SubjectReference } from '../../src/domain/ids.ts'
 import type { PurgePage, PurgeRun } from '../../src/domain/purge-run.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change } from '../../src/ports/ledger.ts'
@@ -153,6 +153,11 @@ suite('check after a purge', { concurrency: false }, () => {
     // No move leads on from a tombstone, so the row is altered below the ledger.
     for (const [change, expected] of [
       [async () => ({ basis: 'term:another' }), 'certificate.differs basis'],
+      [async () => ({ depositedBy: 'another' as PersonId }), 'certificate.differs depositedBy'],
+      [
+        async () => ({ decidedBy: ['another'] as readonly string[] as readonly PersonId[] }),
+        'certificate.differs decidedBy',
+      ],
       [
         async (open: WrappedVault) => ({ certificate: (await tombstone(open, other)).certificate }),
         'certificate.differs document',
