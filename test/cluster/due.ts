@@ -1,6 +1,8 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mongo } from 'mongoose'
 import { paper } from '../support/call.ts'
+import type { ProductionPlace } from '../support/production-place.ts'
 import { type Answer, bill, type Kept, type Load, send, sha256 } from './load.ts'
 
 /** The platform whose schedule comes round every minute, and the one whose papers go only when somebody asks for it. */
@@ -54,6 +56,20 @@ async function layOne(load: Load, key: KeyOf, tenant: DueTenant, isHeld: boolean
     into.due.push({ id, tenant })
   }
   await told('closed', closedAt)
+}
+
+/**
+ * Takes from the rows of the platform's closed accounts when the vault was told of it, as on rows of an older vault: what is told
+ * so long after it happened would wait for a person, and the schedule is to destroy these by itself.
+ */
+export async function forgetWhenTold({ settings }: ProductionPlace, uri: string): Promise<void> {
+  await using client = new mongo.MongoClient(uri)
+  const subjects = client.db(settings['VAULT_MONGODB_DATABASE']).collection('subjects')
+  await subjects.updateMany(
+    { tenant: scheduled },
+    { $unset: { 'body.tellings': '' } },
+    { writeConcern: { w: 'majority' } },
+  )
 }
 
 /** Planned by one person, approved by another, asked for by the purge role: each of whichever instance. */

@@ -3,7 +3,16 @@ import { productionPlace, productionSkip } from '../support/production-place.ts'
 import { prepare } from '../support/production-site.ts'
 import { ownReplicaSet } from '../support/replica-set.ts'
 import { runVault, type SpawnedVault, serveVault } from '../support/spawned-vault.ts'
-import { awaitDestroyed, type DuePapers, type KeyOf, layDue, requested, requestPurge, scheduled } from './due.ts'
+import {
+  awaitDestroyed,
+  type DuePapers,
+  forgetWhenTold,
+  type KeyOf,
+  layDue,
+  requested,
+  requestPurge,
+  scheduled,
+} from './due.ts'
 import { judgeJobs } from './jobs.ts'
 import { judgeDestroyed, judgeHeads, judgeStores } from './judge.ts'
 import { client, type Load, read } from './load.ts'
@@ -52,12 +61,14 @@ async function run(): Promise<boolean> {
   const untilMs = Date.now() + secondsOfLoad * 1_000
   const working = Array.from({ length: clients }, () => client({ ...load, untilMs }))
   await layDue(load, key, scheduled, dueAtOnce, papers)
+  await forgetWhenTold(place, set.uri)
   await sleep(Math.max(0, untilMs - Date.now() - 45_000))
   await killOne(vaults, load)
   await sleep(3_000)
   await start()
   print(`${load.kept.length} papers kept; a new instance has taken the place of the killed one`)
   await Promise.all(([scheduled, requested] as const).map(of => layDue(load, key, of, dueAtOnce, papers)))
+  await forgetWhenTold(place, set.uri)
   await requestPurge(load, key)
   print(`${papers.due.length} papers are due and ${papers.held.length} held; a purge was asked for over HTTP`)
   await sleep(2_000)
