@@ -1,7 +1,7 @@
 import type { Document } from '../domain/document.ts'
 import { isInForce } from '../domain/hold.ts'
 import type { PurgeRunId, TenantId } from '../domain/ids.ts'
-import { isUnanswered, type Subject } from '../domain/subject.ts'
+import { answerBeganMs, isUnanswered, type Subject } from '../domain/subject.ts'
 import type { Change } from '../ports/ledger.ts'
 import type { CollectionName, LedgerRow } from './mongo-schema.ts'
 
@@ -85,11 +85,13 @@ function documentFields(put: Document): Partial<LedgerRow> {
 }
 
 function subjectFields(put: Subject): Partial<LedgerRow> {
+  const answerMs = answerBeganMs(put)
   return {
     reference: put.reference,
     ...(put.lookAtMs === undefined ? {} : { lookMs: put.lookAtMs }),
     ...(put.holds.some(isInForce) ? { held: true } : {}),
     ...(isUnanswered(put) ? { unanswered: true } : {}),
+    ...(answerMs === undefined ? {} : { answerMs }),
   }
 }
 

@@ -144,6 +144,10 @@ export class MongoLedger implements Ledger {
     return this.#all('subjects', { tenant, unanswered: true, _id: after(tenant, page) }, page)
   }
 
+  countUnanswered(tenant: TenantId, beforeMs: number): Promise<number> {
+    return this.#count('subjects', { tenant, answerMs: trusted({ $lt: beforeMs }) })
+  }
+
   purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]> {
     return this.#all('documents', { tenant, state: 'purging', _id: after(tenant, page) }, page)
   }

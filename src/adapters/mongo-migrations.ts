@@ -1,11 +1,11 @@
 import { type Model, Schema } from 'mongoose'
 import { VaultError } from '../domain/errors.ts'
 import { isDuplicate, type MongoConnection } from './mongo-connection.ts'
-import { fillForRetention } from './mongo-retention-rows.ts'
+import { fillAnswerTimes, fillForRetention } from './mongo-retention-rows.ts'
 import { type CollectionName, indexesOf, modelOf } from './mongo-schema.ts'
 
 /** The form of the collections that this vault reads and writes; grows by one with each migration. */
-const currentVersion = 4
+const currentVersion = 5
 const oldestServer = 6
 
 interface MigrationRow {
@@ -35,6 +35,7 @@ export async function migrateMongo(
   if (from > currentVersion) throw wrongVersion(from)
   for (const name of collections) await mongo.atLeisure(() => makeCollection(mongo, name))
   if (from < 3) await mongo.atLeisure(() => fillForRetention(mongo, collections))
+  if (from < 5) await mongo.atLeisure(() => fillAnswerTimes(mongo, collections))
   if (from < currentVersion) await note(mongo, currentVersion)
   return { from, to: currentVersion }
 }

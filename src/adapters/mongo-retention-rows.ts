@@ -1,3 +1,4 @@
+import { answerBeganMs, type Subject } from '../domain/subject.ts'
 import type { MongoConnection } from './mongo-connection.ts'
 import type { CollectionName } from './mongo-schema.ts'
 
@@ -25,4 +26,20 @@ export async function fillForRetention(
   await answers.updateMany({ 'body.document': { $exists: true }, document: { $exists: false } }, [
     { $set: { document: '$body.document' } },
   ])
+}
+
+/** Gives rows from before form 5 when the time for an answer began. May be repeated; no version moves. */
+export async function fillAnswerTimes(
+  { connection }: MongoConnection,
+  collections: readonly CollectionName[],
+): Promise<void> {
+  if (!collections.includes('subjects')) return
+  const subjects = connection.collection<{ readonly _id: string; readonly version: number; readonly body: Subject }>(
+    'subjects',
+  )
+  for await (const { _id, version, body } of subjects.find({ unanswered: true, answerMs: { $exists: false } })) {
+    const answerMs = answerBeganMs(body)
+    // Whoever moves the row meanwhile writes it with the row.
+    if (answerMs !== undefined) await subjects.updateOne({ _id, version }, { $set: { answerMs } })
+  }
 }

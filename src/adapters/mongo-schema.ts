@@ -21,6 +21,7 @@ export interface LedgerRow {
   readonly lookMs?: number
   readonly held?: true
   readonly unanswered?: true
+  readonly answerMs?: number
   /** Of tombstones. */
   readonly purgedMs?: number
 }
@@ -97,6 +98,7 @@ const ledgerFields = {
   lookMs: Number,
   held: Boolean,
   unanswered: Boolean,
+  answerMs: Number,
   purgedMs: Number,
 }
 const whileThere = (field: string): IndexOptions => ({ partialFilterExpression: { [field]: { $exists: true } } })
@@ -125,6 +127,7 @@ const collections = {
       [{ tenant: 1, lookMs: 1, _id: 1 }, whileThere('lookMs')],
       [{ tenant: 1, held: 1, _id: 1 }, { partialFilterExpression: { held: true } }],
       [{ tenant: 1, unanswered: 1, _id: 1 }, { partialFilterExpression: { unanswered: true } }],
+      [{ tenant: 1, answerMs: 1 }, whileThere('answerMs')],
     ],
   },
   reviews: {

@@ -30,6 +30,7 @@ export const sql = {
   heldSubjects: 'SELECT body FROM subject WHERE tenant = ? AND held = 1 AND id > ? ORDER BY id LIMIT ?',
   countHeld: 'SELECT count(*) AS n FROM subject WHERE tenant = ? AND held = 1',
   unansweredSubjects: 'SELECT body FROM subject WHERE tenant = ? AND unanswered = 1 AND id > ? ORDER BY id LIMIT ?',
+  countUnanswered: 'SELECT count(*) AS n FROM subject WHERE tenant = ? AND answer_ms < ?',
   review: 'SELECT body FROM review WHERE tenant = ? AND id = ?',
   reviewOf: 'SELECT body FROM review WHERE tenant = ? AND document = ?',
   reviewsOf: `SELECT body FROM review WHERE tenant = ? AND document ${named}`,

@@ -1,6 +1,6 @@
 import type { Document } from '../domain/document.ts'
 import { isInForce } from '../domain/hold.ts'
-import { isUnanswered, type Subject } from '../domain/subject.ts'
+import { answerBeganMs, isUnanswered, type Subject } from '../domain/subject.ts'
 import type { Change } from '../ports/ledger.ts'
 import type { SqlValue } from './sqlite-message.ts'
 
@@ -22,7 +22,7 @@ export const tables = {
   subject: {
     name: 'subject',
     key: ['tenant', 'id'],
-    columns: ['reference', 'look_ms', 'held', 'unanswered'],
+    columns: ['reference', 'look_ms', 'held', 'unanswered', 'answer_ms'],
   },
   review: { name: 'review', key: ['tenant', 'id'], columns: ['document', 'state'] },
   desk: { name: 'desk', key: ['tenant', 'person'], columns: [] },
@@ -101,5 +101,6 @@ function documentColumns(put: Document): readonly SqlValue[] {
 }
 
 function subjectColumns(put: Subject): readonly SqlValue[] {
-  return [put.reference, put.lookAtMs ?? null, Number(put.holds.some(isInForce)), Number(isUnanswered(put))]
+  const { reference, lookAtMs = null, holds } = put
+  return [reference, lookAtMs, Number(holds.some(isInForce)), Number(isUnanswered(put)), answerBeganMs(put) ?? null]
 }

@@ -146,6 +146,10 @@ export class SqliteLedger implements Ledger {
     return this.#all(sql.unansweredSubjects, tenant, page.after ?? '', page.limit)
   }
 
+  countUnanswered(tenant: TenantId, beforeMs: number): Promise<number> {
+    return this.#count(sql.countUnanswered, tenant, beforeMs)
+  }
+
   purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]> {
     return this.#all(sql.purging, tenant, page.after ?? '', page.limit)
   }

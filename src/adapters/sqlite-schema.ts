@@ -191,6 +191,21 @@ DROP INDEX document_live;
 CREATE INDEX document_of_subject ON document (tenant, subject, id);
 `
 
+/** When the time for an answer to a request to be deleted began: `answerBeganMs`, for rows that are there. */
+const answerTimes = `
+ALTER TABLE subject ADD COLUMN answer_ms INTEGER;
+UPDATE subject SET answer_ms = max(body ->> 'closedAtMs', (
+    SELECT min(value) FROM (
+      SELECT value FROM json_each(coalesce(body -> 'deletionAskedBeforeMs', '[]'))
+      UNION ALL SELECT body ->> 'deletionAskedAtMs')
+    WHERE (body ->> 'reopenedAtMs' IS NULL OR value > body ->> 'reopenedAtMs')
+      AND (body ->> 'deletionAnswered' IS NULL OR value > body ->> '$.deletionAnswered.answeredAtMs'
+        OR body ->> '$.deletionAnswered.askedAtMs' <= body ->> 'reopenedAtMs')))
+  WHERE unanswered = 1
+    AND body ->> 'closedAtMs' > coalesce(body ->> 'reopenedAtMs', body ->> 'closedAtMs' - 1);
+CREATE INDEX subject_answer ON subject (tenant, answer_ms) WHERE answer_ms IS NOT NULL;
+`
+
 const wrappedKeys = `
 CREATE TABLE wrapped_key (
   id TEXT NOT NULL PRIMARY KEY,
@@ -239,7 +254,7 @@ export const sqliteSchemas: Readonly<Record<SqliteFileName, SqliteSchema>> = {
     synchronous: 'FULL',
     secureDelete: true,
     cacheKib: 16_000,
-    migrations: [ledger, epochs, deniedTokens, retention, laterPolicies, documentsOfSubject],
+    migrations: [ledger, epochs, deniedTokens, retention, laterPolicies, documentsOfSubject, answerTimes],
   },
   'wrapped-keys': {
     synchronous: 'FULL',

@@ -193,6 +193,15 @@ export function deletionAnswerDueMs(tenant: Tenant, subject: Subject): number | 
   return due.length === 0 ? undefined : Math.min(...due)
 }
 
+/** Whoever's time for an answer began before this has it over by now: the latest of what any version of the policy says. */
+export function answersOverdueBeforeMs(tenant: Tenant, nowMs: number): number | undefined {
+  const bounds = [...tenant.policies.values()].map(
+    ({ zone, deletion }) =>
+      startOf(dayOf(nowMs, zone).subtract({ days: deletion.answerDays - 1 }), zone).epochMilliseconds,
+  )
+  return bounds.length === 0 ? undefined : Math.max(...bounds)
+}
+
 type Clock = { readonly policy: RetentionPolicy; readonly rule: RetentionRule }
 
 /** @param clocks the rule of each version in force since the paper came, ascending; at least one */

@@ -125,6 +125,16 @@ export function isUnanswered(subject: Subject): boolean {
   return unansweredSince(subject) !== undefined
 }
 
+/**
+ * When the time for an answer began: with the request, or the end of the account where that is later. Undefined where none is
+ * asked for, or the account is open. Whichever policy says how long that time is, who began earlier is due no later.
+ */
+export function answerBeganMs(subject: Subject): number | undefined {
+  const askedAtMs = unansweredSince(subject)
+  const closedAtMs = closedSince(subject)
+  return askedAtMs === undefined || closedAtMs === undefined ? undefined : Math.max(askedAtMs, closedAtMs)
+}
+
 /** Requests that no reopening ended, ascending. */
 function requestsOf({ deletionAskedAtMs, deletionAskedBeforeMs = [], reopenedAtMs }: Subject): readonly number[] {
   const all = deletionAskedAtMs === undefined ? [] : [...deletionAskedBeforeMs, deletionAskedAtMs]

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { Registry } from 'prom-client'
 import { codeOf } from '../guards/admit.ts'
 import { countFormerKeys, isRotationAsked } from '../guards/former-keys.ts'
-import { countOverdueAnswers } from '../retention/answer-deletions.ts'
+import { registerAnswerMetrics } from './answer-metrics.ts'
 import type { Door } from './door.ts'
 import { failingNow } from './health.ts'
 import { createServer } from './node-http.ts'
@@ -85,22 +85,7 @@ async function makeRegistry(door: Door, connections: () => Promise<number>): Pro
       this.set(await connections())
     },
   })
-  new Gauge({
-    name: 'vault_deletion_answers_overdue',
-    help: 'Persons who asked to be deleted and should have had their answer by now; any is an alert.',
-    labelNames: ['tenant'],
-    registers,
-    async collect() {
-      this.reset()
-      for (const tenant of door.vault.tenants.values()) {
-        const overdue = await countOverdueAnswers(door.vault, tenant).catch((error: unknown) => {
-          // Absent rather than zero: the other numbers are needed most while a store is away.
-          door.vault.log.warn('overdue answers not counted', { tenant: tenant.id, code: codeOf(error) })
-        })
-        if (overdue !== undefined) this.set({ tenant: tenant.id }, overdue)
-      }
-    },
-  })
+  registerAnswerMetrics(Gauge, registers, door.vault)
   registerPurgeMetrics(Gauge, registers, door.vault)
   new Gauge({
     name: 'vault_keys_to_rewrap',

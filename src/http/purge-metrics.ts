@@ -3,9 +3,7 @@ import { codeOf } from '../guards/admit.ts'
 import type { Vault } from '../guards/vault.ts'
 import { countedAtLeisure } from '../retention/counted-at-leisure.ts'
 import { type PurgeFigures, purgeFigures } from '../retention/purge-figures.ts'
-
-/** Whoever scrapes more often is told the same again. */
-const keptMs = 15_000
+import { kept } from './kept.ts'
 
 type Figured = Pick<Vault, 'ledger' | 'clock' | 'tenants' | 'log'>
 
@@ -45,7 +43,8 @@ const gauges: readonly (readonly [name: string, help: string, value: (figures: P
 
 /** How the purge of each tenant stands. A tenant whose figures cannot be had has no row, since 0 would be a lie. */
 export function registerPurgeMetrics(make: typeof Gauge, registers: Registry[], vault: Figured): void {
-  const told = cached(vault)
+  const countPurged = countedAtLeisure((...of) => vault.ledger.countPurged(...of))
+  const told = kept(() => figuresOf(vault, countPurged))
   for (const [name, help, value] of gauges) {
     new make({
       name,
@@ -60,16 +59,6 @@ export function registerPurgeMetrics(make: typeof Gauge, registers: Registry[], 
         }
       },
     })
-  }
-}
-
-function cached(vault: Figured): () => Promise<ReadonlyMap<string, PurgeFigures>> {
-  const countPurged = countedAtLeisure((...of) => vault.ledger.countPurged(...of))
-  let kept: { readonly sinceMs: number; readonly figures: Promise<ReadonlyMap<string, PurgeFigures>> } | undefined
-  return () => {
-    const nowMs = performance.now()
-    if (!kept || nowMs - kept.sinceMs > keptMs) kept = { sinceMs: nowMs, figures: figuresOf(vault, countPurged) }
-    return kept.figures
   }
 }
 

@@ -125,6 +125,11 @@ export interface Ledger {
   countHeld(tenant: TenantId): Promise<number>
   /** Subjects that asked to be deleted and have no answer to that request; ascending by id. */
   unansweredSubjects(tenant: TenantId, page: Page<SubjectId>): Promise<readonly Subject[]>
+  /**
+   * How many of those have a closed account, and their time for an answer (`answerBeganMs`) began before `beforeMs`. Its cost does
+   * not grow with the others.
+   */
+  countUnanswered(tenant: TenantId, beforeMs: number): Promise<number>
   /** Documents in the state `purging`: their destruction is under way; ascending by id. */
   purgingDocuments(tenant: TenantId, page: Page<DocumentId>): Promise<readonly Document[]>
   /** How many documents were purged at or after `sinceMs`. */

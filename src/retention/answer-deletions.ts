@@ -1,7 +1,7 @@
 import { answerOf, type DeletionAnswer, type PaperOutcome, paperOutcome } from '../domain/deletion.ts'
 import type { Document } from '../domain/document.ts'
 import type { DocumentId, PersonId, SubjectId, TenantId } from '../domain/ids.ts'
-import { deletionAnswerDueMs } from '../domain/retention.ts'
+import { answersOverdueBeforeMs, deletionAnswerDueMs } from '../domain/retention.ts'
 import { type Subject, unansweredSince } from '../domain/subject.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { admit, close, codeOf } from '../guards/admit.ts'
@@ -49,17 +49,12 @@ export async function answerDeletions(vault: Vault, tenantId: TenantId, signal: 
 }
 
 /** How many people of a tenant should have had their answer by now; those whose account is open are not among them. */
-export async function countOverdueAnswers(vault: Pick<Vault, 'ledger' | 'clock'>, tenant: Tenant): Promise<number> {
-  let overdue = 0
-  let after: SubjectId | undefined
-  for (;;) {
-    const page = after === undefined ? { limit: atOnce } : { after, limit: atOnce }
-    const subjects = await vault.ledger.unansweredSubjects(tenant.id, page)
-    const nowMs = vault.clock.nowMs()
-    overdue += subjects.filter(subject => (deletionAnswerDueMs(tenant, subject) ?? nowMs + 1) <= nowMs).length
-    if (subjects.length < atOnce) return overdue
-    after = subjects.at(-1)?.id
-  }
+export async function countOverdueAnswers(
+  { ledger, clock }: Pick<Vault, 'ledger' | 'clock'>,
+  tenant: Tenant,
+): Promise<number> {
+  const beforeMs = answersOverdueBeforeMs(tenant, clock.nowMs())
+  return beforeMs === undefined ? 0 : ledger.countUnanswered(tenant.id, beforeMs)
 }
 
 async function answerOne(vault: Vault, tenant: Tenant, seen: Subject, dueMs: number): Promise<boolean> {

@@ -5,6 +5,7 @@ import type { DocumentId, SubjectId, TenantId } from '../../src/domain/ids.ts'
 import type { Subject } from '../../src/domain/subject.ts'
 import type { Change, Ledger, Page } from '../../src/ports/ledger.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { answersWaiting } from './answer-rows.ts'
 import { type LedgerSuite, promiseOf } from './ledger-promise.ts'
 import {
   abandoned,
@@ -88,6 +89,19 @@ export function ledgerRetentionContract(...suite: LedgerSuite): void {
     for (const put of [...waiting, ...others]) await insert(ledger, { row: 'subject', expected: 0, put })
     assert.deepEqual(await everyPage<Subject>(page => ledger.unansweredSubjects(here, page)), byId(waiting))
   })
+
+  promise(
+    'of those whose account is closed as many are counted as began to wait for an answer before',
+    async ledger => {
+      const rows = answersWaiting()
+      for (const put of rows) await insert(ledger, { row: 'subject', expected: 0, put })
+      const counts = (...at: readonly number[]) => Promise.all(at.map(before => ledger.countUnanswered(here, before)))
+      assert.deepEqual(await counts(5, 6, 9, 10, 99), [0, 1, 1, 2, 2])
+      const put = { ...(rows[0] ?? assert.fail()), deletionAnswered: { askedAtMs: 5, answeredAtMs: 50 }, version: 2 }
+      await ledger.commit(rawGrant, [{ row: 'subject', expected: 1, put }])
+      assert.deepEqual(await counts(99), [1])
+    },
+  )
 
   promise('live are the documents of a subject that are depositing, stored or purging', async ledger => {
     const subject = aSubject().id

@@ -160,6 +160,7 @@ async function useRetention(ledger: MongoLedger): Promise<void> {
     ledger.heldSubjects(here, page),
     ledger.countHeld(here),
     ledger.unansweredSubjects(here, page),
+    ledger.countUnanswered(here, 1),
     ledger.purgingDocuments(here, page),
     ledger.countPurged(here, 1),
     ledger.countUnderLaterPolicies(here, 1),

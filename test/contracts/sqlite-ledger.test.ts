@@ -7,9 +7,11 @@ import { sql } from '../../src/adapters/sqlite-ledger-finders.ts'
 import { sqliteSchemas } from '../../src/adapters/sqlite-schema.ts'
 import { openSqlite } from '../../src/adapters/sqlite-thread.ts'
 import type { DocumentId } from '../../src/domain/ids.ts'
+import { isUnanswered } from '../../src/domain/subject.ts'
 import { newUuid7 } from '../../src/guards/uuid7.ts'
 import { freshFolder, freshSqlite } from '../support/fresh-sqlite.ts'
 import { rawGrant } from '../support/raw-grant.ts'
+import { answersWaiting } from './answer-rows.ts'
 import { ledgerContract } from './ledger.contract.ts'
 import { anAnswer, aSubject, here } from './ledger-rows.ts'
 
@@ -19,6 +21,7 @@ const byIndex = {
   dueSubjects: 'USING INDEX subject_due (tenant=? AND (look_ms,id)>(?,?) AND look_ms<?)',
   countDue: 'USING COVERING INDEX subject_due (tenant=? AND look_ms<?)',
   heldSubjects: 'USING INDEX subject_held (tenant=? AND id>?)',
+  countUnanswered: 'USING COVERING INDEX subject_answer (tenant=? AND answer_ms<?)',
   countHeld: 'USING COVERING INDEX subject_held (tenant=?)',
   unansweredSubjects: 'USING INDEX subject_unanswered (tenant=? AND id>?)',
   liveDocuments: 'USING INDEX document_of_subject (tenant=? AND subject=? AND id>?)',
@@ -87,4 +90,21 @@ test('sqlite: a ledger from before retention is filled where it lies: no holds, 
   const next = { ...kept, lookAtMs: 5, version: 2 }
   assert.deepEqual(await ledger.commit(rawGrant, [{ row: 'subject', expected: 1, put: next }]), { done: true })
   assert.deepEqual(await ledger.dueSubjects(here, 5, { limit: 9 }), [next])
+})
+
+test('sqlite: persons from before the index of answers are found in it', async t => {
+  const folder = await freshFolder(t)
+  const { migrations } = sqliteSchemas.ledger
+  const schema = { ...sqliteSchemas.ledger, migrations: migrations.slice(0, 6) }
+  const before = new SqliteFile(join(folder, 'ledger.sqlite'), schema)
+  for (const row of answersWaiting()) {
+    const into = before.statement(
+      'INSERT INTO subject (tenant, id, reference, version, body, unanswered) VALUES (?, ?, ?, 1, ?, ?)',
+    )
+    into.run(row.tenant, row.id, row.reference, JSON.stringify(row), Number(isUnanswered(row)))
+  }
+  before.close()
+  await using thread = await openSqlite(folder)
+  const ledger = new SqliteLedger(thread)
+  assert.deepEqual(await Promise.all([5, 6, 9, 10].map(at => ledger.countUnanswered(here, at))), [0, 1, 1, 2])
 })

@@ -2,8 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { RetentionPolicy } from '../../src/domain/policy.ts'
-import { earliestLookMs, judge, retentionOf } from '../../src/domain/retention.ts'
-import { closedSince, deletionAskedSince, type Subject } from '../../src/domain/subject.ts'
+import {
+  answersOverdueBeforeMs,
+  deletionAnswerDueMs,
+  earliestLookMs,
+  judge,
+  retentionOf,
+} from '../../src/domain/retention.ts'
+import { answerBeganMs, closedSince, deletionAskedSince, type Subject } from '../../src/domain/subject.ts'
 import { aLife, aPaper } from '../support/a-subject.ts'
 import { aRule, aTenant, someClocks } from '../support/a-tenant.ts'
 import { anniversaryOf, dateAt, daysAfter, endOf } from '../support/plain-calendar.ts'
@@ -133,4 +139,20 @@ test('a closure on each day of four years, leap day included, is due the day aft
       assert.equal(isoOf(dueMs), isoOf(endOf(anniversaryOf(dateAt(closedMs, place), 7), place)))
     }
   }
+})
+
+test('an answer is overdue exactly where its time began before the bound that all persons of a platform are counted by', () => {
+  fc.assert(
+    fc.property(policies, life, fc.integer({ min: -3, max: 40 }), (all, subject, days) => {
+      const tenant = aTenant('acme', {}, all)
+      const beganMs = answerBeganMs(subject)
+      if (beganMs === undefined) return
+      const dueMs = deletionAnswerDueMs(tenant, subject) ?? assert.fail()
+      for (const nowMs of [dueMs - 1, dueMs, beganMs + days * dayMs]) {
+        const isOver: boolean = beganMs < (answersOverdueBeforeMs(tenant, nowMs) ?? assert.fail())
+        assert.equal(isOver, dueMs <= nowMs)
+      }
+    }),
+    { numRuns: 3_000 },
+  )
 })

@@ -135,7 +135,7 @@ export const outsideKnown: Rule = source => {
 }
 
 /** Files of the door that are themselves loaded only once somebody asks for them. */
-const loadedLate = ['src/http/metrics.ts', 'src/http/purge-metrics.ts']
+const loadedLate = ['src/http/metrics.ts', 'src/http/answer-metrics.ts', 'src/http/purge-metrics.ts']
 
 /** The start waits for no verb: `guarded` loads it by `import()`. Types cost nothing. */
 export const verbsAreLoadedLate: Rule = source =>
