@@ -1,25 +1,28 @@
 import { writeSync } from 'node:fs'
+import { readConfig } from '../../src/config.ts'
 import { watchPorts } from '../support/failing-ports.ts'
-import { dueMs, purgeTurn } from '../support/purge-scene.ts'
+import { purgeTurn } from '../support/purge-scene.ts'
 import { SteppedClock } from '../support/stepped-clock.ts'
-import { configIn, openWrapped } from '../support/vault-folder.ts'
+import { openWrapped } from '../support/vault-folder.ts'
 
 /**
- * A process that runs one turn of the purge and kills itself at a port call of it: `<folder> <n>`, n counting both sides of each
- * call from 1; 0 is never. It tells how many there were.
+ * A process that runs one turn of the purge on the vault of its environment and kills itself at a port call of it:
+ * `<n> <epoch ms>`, n counting both sides of each call from 1; 0 is never. Each call goes out as a line before it counts.
  */
-const [folder = '', killAt = '0'] = process.argv.slice(2)
-const calls: string[] = []
+const [killAt = '0', nowMs = ''] = process.argv.slice(2)
+let calls = 0
 let counting = false
 
-await using open = await openWrapped(configIn(folder), {
-  clock: new SteppedClock(dueMs),
+await using open = await openWrapped(readConfig(), {
+  clock: new SteppedClock(Number(nowMs)),
+  instance: 'killed',
   wrap: ports =>
     watchPorts(ports, ({ name, at }) => {
-      if (counting && calls.push(`${at} ${name}`) === Number(killAt)) process.kill(process.pid, 'SIGKILL')
+      if (!counting) return
+      writeSync(1, `${at} ${name}\n`)
+      if (++calls === Number(killAt)) process.kill(process.pid, 'SIGKILL')
     }),
 })
 counting = true
 await purgeTurn(open.vault)
 counting = false
-writeSync(1, JSON.stringify(calls))

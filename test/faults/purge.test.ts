@@ -1,29 +1,19 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { after, before, suite, test } from 'node:test'
 import { VaultError } from '../../src/domain/errors.ts'
 import type { CaseReference, SubjectReference } from '../../src/domain/ids.ts'
 import type { Vault } from '../../src/guards/vault.ts'
 import { placeHold } from '../../src/retention/place-hold.ts'
-import { readCertificate } from '../../src/retention/read-certificate.ts'
 import { Faults, type PortCall, watchPorts } from '../support/failing-ports.ts'
 import { callerAs, findingsOf, readPaper } from '../support/house-work.ts'
 import { isSomewhere } from '../support/is-somewhere.ts'
+import { effects, purgeChild, requireDone, takeOver } from '../support/purge-judge.ts'
 import { copyOf, dueMs, newPurgeScene, purgeTurn, type ScenePapers, sceneTenant } from '../support/purge-scene.ts'
 import { tell } from '../support/purge-work.ts'
 import { SteppedClock } from '../support/stepped-clock.ts'
-import { openWrapped, type VaultFolder } from '../support/vault-folder.ts'
+import { environmentIn, openWrapped, type VaultFolder } from '../support/vault-folder.ts'
 
-const child = new URL('./purge-killed-child.ts', import.meta.url).pathname
 const reader = callerAs('senior-reviewer', 'reader', sceneTenant)
-const dpo = callerAs('dpo', 'dpo', sceneTenant)
-
-const effects: ReadonlySet<string> = new Set(
-  [
-    ...['ledger.commit', 'ledger.takeLease', 'ledger.dropLease', 'batches.insert'],
-    ...['destroyed.append', 'wrappedKeys.destroy', 'blobs.deleteAll'],
-  ].map(name => `after ${name}`),
-)
 
 suite('a purge that is disturbed at any point', { concurrency: false }, () => {
   let scene: { readonly folder: VaultFolder; readonly papers: ScenePapers }
@@ -32,18 +22,21 @@ suite('a purge that is disturbed at any point', { concurrency: false }, () => {
   })
   after(() => scene.folder[Symbol.asyncDispose]())
 
-  test('killed after any effect, it is finished by the next turn, and nothing else is lost', async () => {
+  test('killed after any effect, it is finished by another process once its lease has ended, and nothing else is lost', async () => {
     await using whole = await copyOf(scene.folder)
-    const calls = JSON.parse((await run(whole.folder, 0)).stdout) as string[]
+    const { calls } = await purgeChild(environmentIn(whole.folder), 0, dueMs)
     let kills = 0
     for (const [index, call] of calls.entries()) {
       // Only what has an effect can leave something half done; before the first nothing has happened.
       if (index > 0 && !effects.has(call)) continue
       await using folder = await copyOf(scene.folder)
-      assert.equal((await run(folder.folder, index + 1)).signal, 'SIGKILL', `call ${index + 1} was reached`)
-      await using open = await openWrapped(folder.config, { clock: new SteppedClock(dueMs + 1_000) })
-      await purgeTurn(open.vault)
-      await requireDone(open.vault, scene.papers, `killed at call ${index + 1}`)
+      const what = `killed at call ${index + 1}, ${call}`
+      const killed = await purgeChild(environmentIn(folder.folder), index + 1, dueMs)
+      assert.equal(killed.signal, 'SIGKILL', what)
+      const clock = new SteppedClock(dueMs)
+      await using open = await openWrapped(folder.config, { clock, instance: 'next' })
+      await takeOver(open.vault, clock, killed, what)
+      await requireDone(open.vault, scene.papers, what)
       kills++
     }
     assert.ok(kills > 20, `${kills} kills`)
@@ -182,32 +175,4 @@ async function atEachCall(
     await judge()
     assert.deepEqual(await findingsOf(open.vault), [], `at call ${n}`)
   }
-}
-
-/** What was due is destroyed and certified, everything else is there, and the house is in order. */
-async function requireDone(vault: Vault, { due, erased, held, open }: ScenePapers, what: string): Promise<void> {
-  for (const id of [...due, erased]) {
-    assert.equal((await vault.ledger.findDocument(sceneTenant, id))?.state, 'purged', what)
-    assert.equal((await readCertificate(vault, dpo, { id })).document, id, what)
-  }
-  for (const id of [held, open]) assert.ok((await readPaper(vault, id, { caller: reader })).length > 0, what)
-  for (const person of ['due-1', 'due-2', 'erased']) {
-    assert.equal(await vault.ledger.findSubject(sceneTenant, person as SubjectReference), undefined, what)
-  }
-  assert.equal((await vault.wrappedKeys.list({ limit: 10 })).length, 2, what)
-  assert.equal((await Array.fromAsync(vault.blobs.list(Number.MAX_SAFE_INTEGER))).length, 2, what)
-  assert.equal((await vault.ledger.openRuns(sceneTenant)).length, 0, what)
-  assert.deepEqual(await findingsOf(vault), [], what)
-}
-
-interface Ended {
-  readonly stdout: string
-  readonly signal: NodeJS.Signals | null
-}
-
-async function run(folder: string, killAt: number): Promise<Ended> {
-  const process_ = spawn(process.execPath, [child, folder, String(killAt)], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const out = await Array.fromAsync(process_.stdout)
-  const signal = process_.signalCode ?? (await new Promise(resolve => process_.once('close', (_, by) => resolve(by))))
-  return { stdout: Buffer.concat(out).toString(), signal: signal as NodeJS.Signals | null }
 }

@@ -24,12 +24,17 @@ export async function newVaultFolder(): Promise<VaultFolder> {
 }
 
 export function configIn(folder: string): EmbeddedConfig {
-  return embeddedConfig({
+  return embeddedConfig(environmentIn(folder))
+}
+
+/** The same settings for a process. */
+export function environmentIn(folder: string): Readonly<Record<string, string>> {
+  return {
     VAULT_DATA_DIR: join(folder, 'data'),
     VAULT_KEYS_DIR: join(folder, 'keys'),
     VAULT_DISK_RESERVE_BYTES: '0',
     VAULT_READ_BUDGET: '1000000',
-  })
+  }
 }
 
 export interface WrappedVault extends AsyncDisposable {
@@ -40,17 +45,22 @@ export interface WrappedVault extends AsyncDisposable {
 
 const silent: Log = { info: () => undefined, warn: () => undefined, error: () => undefined }
 
-/** The embedded vault of the folder on its real adapters, with a clock of the test's and a wrapper below the guards. */
-export async function openWrapped(
-  config: Config,
-  options: { readonly clock?: Clock; readonly wrap?: (ports: Ports) => Ports; readonly log?: Log } = {},
-): Promise<WrappedVault> {
+export interface WrapOptions {
+  readonly clock?: Clock
+  readonly wrap?: (ports: Ports) => Ports
+  readonly log?: Log
+  /** Whose leases are its own. */
+  readonly instance?: string
+}
+
+/** The vault of the settings on its real adapters, with a clock of the test's and a wrapper below the guards. */
+export async function openWrapped(config: Config, options: WrapOptions = {}): Promise<WrappedVault> {
   await using stack = new AsyncDisposableStack()
   const log = options.log ?? silent
   const backing = stack.use(await openBacking(config, { log, ...(options.clock ? { clock: options.clock } : {}) }))
   const ports = options.wrap ? options.wrap(backing.ports) : backing.ports
   const { batches, clock } = ports
-  const instance = 'test'
+  const { instance = 'test' } = options
   const trail = stack.use(new Trail({ batches, clock, log, instance }))
   const vault: Vault = {
     ...gate(ports),
