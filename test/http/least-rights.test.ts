@@ -45,7 +45,7 @@ interface Doors {
   readonly access: SpawnedVault
 }
 
-/** The account ended long ago; a person plans and asks, and jobs with these rights destroy, leaving nothing of the person. */
+/** The account ended long ago; one person plans and asks, another approves, and jobs with these rights destroy, leaving nothing of the person. */
 async function purged(
   settings: Readonly<Record<string, string>>,
   { intake, access }: Doors,
@@ -61,8 +61,10 @@ async function purged(
     })
   const closed = await post(intake, `${subject}/events`, onboarding, { type: 'closed', at: '2005-01-01T00:00:00Z' })
   assert.equal(closed.status, 202)
-  const { json: plan } = await post(access, '/v1/purge-runs', dpo, { step: 'plan' })
+  const { json: plan } = await post(access, '/v1/purge-runs', purger, { step: 'plan' })
   assert.equal(plan.count, 1)
+  const approved = await post(access, `/v1/purge-runs/${plan.id}/approval`, dpo, { planHash: plan.planHash })
+  assert.equal(approved.status, 200)
   const asked = await post(access, '/v1/purge-runs', purger, { step: 'execute', planHash: plan.planHash })
   assert.equal(asked.status, 202)
   // As the SDK finds them: the vault has no setting for credentials.
