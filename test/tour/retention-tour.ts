@@ -151,6 +151,19 @@ async function sevenYears(story: Story): Promise<void> {
   await story.wait('A week later the last backup of the key is gone too.', '2039-03-09')
   const { json } = await story.get('The certificate says so.', 'dpo', `/v1/documents/${id}/certificate`)
   expect((json as { backups: { passed: boolean } }).backups.passed, 'the backups should have been gone')
+  await toldLate(story)
+}
+
+async function toldLate(story: Story): Promise<void> {
+  story.say('What is told years late waits for a person, whoever tells it.')
+  const id = await story.upload('The platform uploads an ID.', 'id', 'passport', await drawIdCard(700))
+  await story.tell('And says that this person left eight years ago.', 'closed', { at: '2031-03-01T05:00:00Z' })
+  await story.clock('The paper is due, and waits.', id)
+  await story.night('The schedule lists it apart.', '2039-03-10')
+  await story.look('Nobody has approved that list: the paper opens still.', id)
+  await story.approve('The officer knows why it was told so late, and approves exactly this list.')
+  await story.work()
+  await story.gone('Now it is gone.', id)
 }
 
 async function askedToBeDeleted(story: Story): Promise<void> {
