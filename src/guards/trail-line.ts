@@ -97,12 +97,12 @@ export class TrailLine {
   /** Others write on the same log: each gets its turn, and what they wrote is followed meanwhile. */
   async #awaitTurn(): Promise<void> {
     for (let looks = 0; this.#head; looks++) {
-      const { seq } = this.#head
+      const { ahead } = this.#order
       const pauseMs = this.#order.pauseMs(looks)
       if (pauseMs === 0) break
       await this.#setting.clock.sleep(pauseMs)
       this.#head = await this.#catchUp(this.#head)
-      if (this.#head.seq > seq) looks = -1
+      if (this.#order.ahead < ahead) looks = -1
     }
     this.#order.passed()
   }

@@ -58,15 +58,21 @@ export class WriterOrder {
     }
   }
 
+  /** How many were overtaken and are expected to write before this writer does. */
+  get ahead(): number {
+    return [...this.#others.values()].filter(({ seq, isExpected }) => isExpected && seq < this.#ownSeq).length
+  }
+
   /**
    * How long to leave the log to others before looking at it, in milliseconds; 0 when it is this writer's turn, or they have
    * had the time for theirs.
    *
-   * @param looks how often it was looked at since it last moved
+   * @param looks how often it was looked at since `ahead` last fell; what others write beyond their turn is no reason to wait
+   *   for those who fell silent
    */
   pauseMs(looks: number): number {
     const overtaken = [...this.#others.values()].filter(({ seq }) => seq < this.#ownSeq)
-    const ahead = overtaken.filter(({ isExpected }) => isExpected).length
+    const { ahead } = this
     // A clock that was set back makes nobody wait longer than one that stands still.
     const idleMs = Math.max(0, this.#clock.nowMs() - this.#movedAtMs)
     if (ahead === 0) {

@@ -36,6 +36,17 @@ test('who has nothing more to say is not waited for again', async t => {
   assert.ok(store.inserted - before > 400 / 20, `${store.inserted - before} batches in 400 ms`)
 })
 
+test('who fell silent keeps no slow writer from a log on which a fast one always has something to say', async t => {
+  const site = await writers(t, [far, near, near])
+  await busy(site, site.trails, 60 * far.durableMs)
+  const [slow, fast] = site.trails
+  const [store] = site.stores
+  assert.ok(slow && fast && store)
+  const before = store.inserted
+  await busy(site, [slow, fast], 60 * far.durableMs)
+  assert.ok(store.inserted - before > 3, `${store.inserted - before} batches of the slow writer`)
+})
+
 test('it is the turn of whoever wrote longest ago, and a turn that is let pass is over', () => {
   const order = new WriterOrder(new ManualClock(0))
   order.saw({ inst: 'a', seq: 0 })
@@ -75,10 +86,17 @@ interface Site {
   readonly trails: readonly Trail[]
 }
 
-async function fourWriters(t: TestContext, distance: typeof near): Promise<Site> {
+function fourWriters(t: TestContext, distance: typeof near): Promise<Site> {
+  return writers(
+    t,
+    Array.from({ length: 4 }, () => distance),
+  )
+}
+
+async function writers(t: TestContext, distances: readonly (typeof near)[]): Promise<Site> {
   const real = await freshBatches(t)
   const clock = new ManualClock(1_790_000_000_000)
-  const stores = Array.from({ length: 4 }, () => new DistantBatches(real, clock, distance))
+  const stores = distances.map(distance => new DistantBatches(real, clock, distance))
   const trails = stores.map((store, at) => writerOn(t, store, { clock, instance: `writer-${at}` }))
   return { clock, real, stores, trails }
 }
