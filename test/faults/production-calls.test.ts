@@ -1,23 +1,25 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { suite, type TestContext, test } from 'node:test'
 import { type CallAnswer, call, paper } from '../support/call.ts'
 import { assertNoPlaintext, papersMark, sweptLater } from '../support/left-behind.ts'
 import { markedPdf } from '../support/marked-paper.ts'
-import { type CuttablePlace, cuttablePlace, productionSkip } from '../support/production-place.ts'
+import { type CuttablePlace, productionSkip } from '../support/production-place.ts'
 import { type ProductionSite, productionSite } from '../support/production-site.ts'
 import { runVault } from '../support/spawned-vault.ts'
+import {
+  type Act,
+  assertRightOr503,
+  isReady,
+  resetAt,
+  type Server,
+  servers,
+  temporaryPlace,
+  timed,
+} from '../support/struck-calls.ts'
 
 const tenant = 'jnetot'
 const why = { 'Vault-Purpose': 'kyc', 'Vault-Case': 'CASE-1' }
-const servers = ['mongo', 's3', 'kms'] as const
-type Server = (typeof servers)[number]
-
-/** One request of a fresh person's, and the same again. */
-type Act = () => Promise<CallAnswer>
-
 interface Setting {
   readonly site: ProductionSite<CuttablePlace>
   readonly url: string
@@ -40,14 +42,6 @@ async function setting(): Promise<Setting & AsyncDisposable> {
   const held = stack.move()
   const keys = { onboarding, reviewer, senior }
   return { site, url: vault.url, keys, kept, [Symbol.asyncDispose]: () => held.disposeAsync() }
-}
-
-/** What the vault might write beside its stores lies in the place's own folder. */
-async function temporaryPlace(): Promise<CuttablePlace> {
-  const place = await cuttablePlace()
-  const temporary = join(place.folder, 'tmp')
-  await mkdir(temporary)
-  return { ...place, settings: { ...place.settings, TMPDIR: temporary } }
 }
 
 function upload(url: string, key: string, subject: string, bytes: Uint8Array): Act {
@@ -162,15 +156,8 @@ async function resetAtEach(own: Setting, server: Server, begin: (own: Setting) =
   for (const side of ['before', 'after'] as const) {
     for (let at = 1; ; at++) {
       const act = await begin(own)
-      const broken = Promise.withResolvers<AsyncDisposable>()
-      const mended = Promise.withResolvers<void>()
-      const cut = async () => broken.resolve(await way.cut('reset'))
-      const mend = async () => (await broken.promise)[Symbol.asyncDispose]()
-      const ended = () => void mend().then(mended.resolve, mended.reject)
-      way.requests.arm({ at, side, cut, ended })
-      const answer = await timed(act)
-      if (!way.requests.disarm()) break
-      await mended.promise
+      const answer = await resetAt(way, act, { at, side })
+      if (!answer) break
       assertRightOr503(answer, `${server} reset ${side} call ${at}`)
       if (answer.status >= 400) await assertGoesOn(act)
       resets++
@@ -200,25 +187,6 @@ async function silenceAtEach(own: Setting, server: Server, begin: (own: Setting)
     await isReady(own.url, true)
     await assertGoesOn(act)
   }
-}
-
-/** Within 3 s, whatever it is. */
-async function timed(act: Act): Promise<CallAnswer> {
-  const startMs = performance.now()
-  const answer = await act()
-  const tookMs = Math.round(performance.now() - startMs)
-  assert.ok(tookMs < 3_000, `${answer.status} ${answer.json.code ?? ''} after ${tookMs} ms`)
-  return answer
-}
-
-function assertRightOr503({ status, headers, json }: CallAnswer, when: string): void {
-  if (status < 300) return
-  assert.equal(status, 503, `${when}: ${status} ${json.code}`)
-  assert.ok(Number(headers.get('retry-after')) > 0, when)
-}
-
-async function isReady(url: string, expected: boolean): Promise<void> {
-  while ((await call(url, 'GET', '/readyz')).status !== (expected ? 200 : 503)) await new Promise(setImmediate)
 }
 
 /** The same request again, until it is done; what an unknown end left behind may keep it waiting, and says for how long. */

@@ -36,8 +36,8 @@ test('production: a purge that is killed after an effect is finished by another 
   timeout: 600_000,
 }, async t => {
   // As the SDK finds them: the vault has no setting for credentials.
-  process.env['AWS_ACCESS_KEY_ID'] = s3Needs.credentials.accessKeyId
-  process.env['AWS_SECRET_ACCESS_KEY'] = s3Needs.credentials.secretAccessKey
+  process.env.AWS_ACCESS_KEY_ID = s3Needs.credentials.accessKeyId
+  process.env.AWS_SECRET_ACCESS_KEY = s3Needs.credentials.secretAccessKey
   await using place = await productionPlace()
   await prepare(place)
   const settings = { ...place.settings, VAULT_READ_BUDGET: '1000000' }

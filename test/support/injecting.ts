@@ -31,17 +31,17 @@ const s3Error = (status: number, code: string): Injected => ({
 export const slowDown = s3Error(503, 'SlowDown')
 export const accessDenied = s3Error(403, 'AccessDenied')
 
-/** @param inject asked for each request, numbered from 0 */
+/** @param inject asked for each request, numbered from 0; `url` is its path with its query */
 export async function injecting(
   server: string,
-  inject: (at: number, operation: string) => Injected | undefined,
+  inject: (at: number, operation: string, url: string) => Injected | undefined,
 ): Promise<Injecting> {
   const counts = new Map<string, number>()
   let at = 0
   const proxy = createServer((req, res) => {
     const operation = operationOf(req)
     counts.set(operation, (counts.get(operation) ?? 0) + 1)
-    const injected = inject(at++, operation)
+    const injected = inject(at++, operation, req.url ?? '')
     if (injected) answer(req, res, injected)
     else pass(server, req, res)
   })

@@ -10,16 +10,21 @@ export interface ProductionSite<Place extends ProductionPlace> extends AsyncDisp
   readonly key: (tenant: string, role: string) => Promise<string>
 }
 
-/** Keys, databases and first callers, then the instances. @param more settings beside those of the place */
+/**
+ * Keys, databases and first callers, then the instances.
+ * @param more settings beside those of the place
+ * @param options of `serve`
+ */
 export async function productionSite<Place extends ProductionPlace>(
   openPlace: () => Promise<Place>,
   instances: number,
   more: Readonly<Record<string, string>> = {},
+  ...options: readonly string[]
 ): Promise<ProductionSite<Place>> {
   await using stack = new AsyncDisposableStack()
   const place = stack.use(await openPlace())
   const key = await prepare(place)
-  const starting = Array.from({ length: instances }, () => serveVault({ ...place.settings, ...more }))
+  const starting = Array.from({ length: instances }, () => serveVault({ ...place.settings, ...more }, ...options))
   const vaults = await Promise.all(starting)
   for (const vault of vaults) stack.use(vault)
   const held = stack.move()

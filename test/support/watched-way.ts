@@ -8,6 +8,8 @@ export interface Blow {
   /** The request never arrives, or it is served and its answer meets what `cut` made of the way. */
   readonly side: 'before' | 'after'
   readonly cut: () => Promise<void>
+  /** Whether the request goes on to the server afterwards; else its connection ends. */
+  readonly goesOn?: boolean
   /** Once the connection of that request has ended. */
   readonly ended?: () => void
 }
@@ -91,7 +93,11 @@ function join(client: Socket, upstream: Socket, judge: (name: string) => Blow | 
     if (blow?.ended) client.once('close', blow.ended)
     if (blow?.side === 'before') {
       client.pause()
-      void blow.cut().then(() => client.resetAndDestroy())
+      void blow.cut().then(() => {
+        if (!blow.goesOn) return client.resetAndDestroy()
+        upstream.write(chunk)
+        client.resume()
+      })
       return
     }
     struck ??= blow
