@@ -35,7 +35,8 @@ export async function migrateMongo(
   if (from > currentVersion) throw wrongVersion(from)
   for (const name of collections) await mongo.atLeisure(() => makeCollection(mongo, name))
   if (from < 3) await mongo.atLeisure(() => fillForRetention(mongo, collections))
-  if (from < 5) await mongo.atLeisure(() => fillAnswerTimes(mongo, collections))
+  // Each time, since instances of a version before may have written rows without it after the step was noted.
+  await mongo.atLeisure(() => fillAnswerTimes(mongo, collections))
   if (from < currentVersion) await note(mongo, currentVersion)
   return { from, to: currentVersion }
 }
