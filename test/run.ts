@@ -12,7 +12,8 @@ import { environmentFor } from './support/test-environment.ts'
  */
 const order = ['repo', 'unit', 'vectors', 'properties', 'contracts', 'http', 'promises', 'tour', 'faults']
 const atATime = 2
-const testTimeoutMs = 60_000
+/** Far above what any test takes on a quiet machine: a busy one must not fail what is right. */
+const testTimeoutMs = 180_000
 /** A file that outlives this is killed with everything it started, and has failed; many histories on demand take hours. */
 const fileTimeoutMs = (process.env.VAULT_TEST_HISTORIES === undefined ? 15 : 8 * 60) * 60_000
 
