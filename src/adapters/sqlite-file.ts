@@ -118,6 +118,8 @@ export class SqliteFile {
     database.exec(`PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA recursive_triggers = ON;
       PRAGMA temp_store = MEMORY; PRAGMA cache_size = -${cacheKib}; PRAGMA secure_delete = ${secureDelete ? 'ON' : 'OFF'};`)
     const asked: readonly (readonly [string, string, string | number])[] = [
+      // Pages that map the others would look like rows from below, to `sqlite-unused-space.ts`.
+      ['auto_vacuum', 'NONE', 0],
       ['journal_mode', 'WAL', 'wal'],
       ['synchronous', synchronous, synchronous === 'FULL' ? 2 : 1],
       ['fullfsync', 'ON', 1],

@@ -64,6 +64,17 @@ test('a file of a newer version of the vault is refused at the start', async t =
   await assert.rejects(openSqlite(folder), /newer version/)
 })
 
+test('a file that keeps maps of its pages between them is refused at the start, since nothing here tells one from rows', async t => {
+  for (const mode of ['FULL', 'INCREMENTAL']) {
+    const folder = await freshFolder(t)
+    await (await openSqlite(folder))[Symbol.asyncDispose]()
+    const database = new DatabaseSync(join(folder, 'ledger.sqlite'))
+    database.exec(`PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = ${mode}; VACUUM`)
+    database.close()
+    await assert.rejects(openSqlite(folder), /auto_vacuum/)
+  }
+})
+
 test('a file that is no database is refused at the start', async t => {
   const folder = await freshFolder(t)
   await writeFile(join(folder, 'trail.sqlite'), 'x'.repeat(8_192))
