@@ -9,8 +9,8 @@ import type { Vault } from '../guards/vault.ts'
 export interface EpochView {
   readonly epoch: string
   readonly state: Epoch['state']
-  /** Data keys of the tenant that are under it now. */
-  readonly keys: number
+  /** Data keys of the tenant that are under it now; only where they were counted. */
+  readonly keys?: number
   /** Absent where the vault has not noted it yet, or knew it from the beginning as a former one. */
   readonly activeAt?: string
   /** Two persons want another in its place. */
@@ -45,15 +45,15 @@ export function unnoted(tenant: TenantId, epoch: string, activeAtMs: number): Ep
   return { tenant, epoch, state: 'active', activeAtMs, version: 0 }
 }
 
-/** @param keys how many data keys of the tenant are under it */
-export function viewEpoch(epoch: Epoch, keys: number, nowMs: number): EpochView {
+/** @param keys how many data keys of the tenant are under it; undefined where nobody counted */
+export function viewEpoch(epoch: Epoch, keys: number | undefined, nowMs: number): EpochView {
   const next = nextStep(epoch, nowMs)
   const asked = isAsked(epoch, nowMs) ? epoch.asked : undefined
   const at = (name: string, ms: number | undefined) => (ms === undefined ? {} : { [name]: new Date(ms).toISOString() })
   return {
     epoch: epoch.epoch,
     state: epoch.state,
-    keys,
+    ...(keys === undefined ? {} : { keys }),
     ...at('activeAt', epoch.activeAtMs || undefined),
     ...(asked ? { asked: { by: asked.by, second: asked.second, at: new Date(asked.atMs).toISOString() } } : {}),
     ...at('formerAt', epoch.formerAtMs),

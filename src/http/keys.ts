@@ -10,8 +10,9 @@ const epochView = z
   .object({
     epoch: z.string().meta({ description: 'docs/2 of a key file, the exact ARN of a KMS key.' }),
     state: z.enum(epochStates),
-    keys: count.meta({
-      description: 'Data keys of the platform that are under it now; what is left to be wrapped anew.',
+    keys: count.optional().meta({
+      description:
+        'Data keys of the platform that are under it now; what is left to be wrapped anew. Not in the answer to a rotation.',
     }),
     activeAt: time.optional(),
     asked: z

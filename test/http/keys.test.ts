@@ -93,11 +93,11 @@ test('two people have the key of a running vault replaced, follow it to its end,
   assert.deepEqual(shown((await list(opened)).json.items), ['docs/1 active 2'], 'before any job has noted it')
   const asked = await rotate(opened, 'docs/1')
   assert.deepEqual([asked.status, asked.headers.get('location')], [202, keys])
-  assert.deepEqual(shown([asked.json]), ['docs/1 active 2 replace'])
+  assert.equal(asked.json.keys, undefined, 'to count millions takes longer than a request may')
   const { by, second } = asked.json.asked
   assert.deepEqual([by, second], ['first-admin-jnetot', 'first-dpo-jnetot'])
   const listed = (await list(opened, 'dpo')).json.items
-  assert.deepEqual(listed, [asked.json])
+  assert.deepEqual(listed, [{ ...asked.json, keys: 2 }])
   await work(opened.vault)
   assert.deepEqual(shown((await list(opened)).json.items), ['docs/1 former 0 wait', 'docs/2 active 2'])
   const late = await upload(opened, 3)
