@@ -29,7 +29,11 @@ export async function purgeTenant(
   }
   await answerDeletions(vault, tenant, noSignal)
   const run = await planPurge(vault, job, { signal: noSignal })
-  const late = (await ledger.openRuns(tenant)).find(one => one.state === 'planned' && one.late !== undefined)
+  const nowMs = vault.clock.nowMs()
+  // One that nobody approved in its time stays open until there is another; nothing need be due any more.
+  const late = (await ledger.openRuns(tenant)).find(
+    one => one.state === 'planned' && one.late !== undefined && nowMs < one.expiresAtMs,
+  )
   const pages = late ? await ledger.listPages(tenant, late.id, { limit: late.pages }) : []
   if (late && approves(pages.flatMap(({ items }) => items.map(({ document }) => document)))) {
     await approvePurge(vault, dpo, { run: late.id, planHash: late.planHash })
