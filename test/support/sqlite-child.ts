@@ -24,23 +24,23 @@ switch (task) {
   case 'lock-file': {
     const database = new DatabaseSync(path)
     database.exec('BEGIN EXCLUSIVE')
-    say('locked')
+    await say('locked')
     break
   }
   case 'read-file': {
     const database = new DatabaseSync(path)
     database.exec('BEGIN')
     database.prepare('SELECT count(*) FROM sqlite_schema').get()
-    say('reading')
+    await say('reading')
     break
   }
   case 'spend': {
     const { spent } = await new SqliteBudgets(await openSqlite(path)).spend('k', 0, 5, 5)
-    say(String(spent))
+    await say(String(spent))
     break
   }
   case 'writer-lock':
-    say((await holdWriterLock(path)) === undefined ? 'refused' : 'held')
+    await say((await holdWriterLock(path)) === undefined ? 'refused' : 'held')
     break
   case 'append': {
     const batches = new SqliteTrailBatches(await openSqlite(path))
@@ -48,7 +48,7 @@ switch (task) {
       // Every nonce names its number, so that what is found later can be told from garbage.
       const nonce = new Uint8Array(16)
       new DataView(nonce.buffer).setUint32(0, seq)
-      if ((await batches.insert(aBatch({ seq, first: seq, nonce }))) === 'inserted') say(String(seq))
+      if ((await batches.insert(aBatch({ seq, first: seq, nonce }))) === 'inserted') await say(String(seq))
     }
   }
   case 'scrub': {
@@ -69,11 +69,12 @@ async function putAndForget(ledger: SqliteLedger): Promise<void> {
   for (let n = 0; ; n++) {
     const answer = anAnswer({ state: 'done', body: 'x'.repeat(n % 700) })
     await ledger.commit(rawGrant, [{ row: 'answer', expected: 0, put: answer }])
-    if (n % 3 === 0) say(answer.key)
+    if (n % 3 === 0) await say(answer.key)
     else await ledger.commit(rawGrant, [{ row: 'answer', expected: 1, forget: { key: answer.key } }])
   }
 }
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`)
+/** Resolves once the line is out of this process: what waits in its memory for a slow reader is gone when it is killed. */
+async function say(line: string): Promise<void> {
+  await new Promise<void>(resolve => process.stdout.write(`${line}\n`, () => resolve()))
 }
