@@ -59,13 +59,14 @@ export async function everyVersion(
   client: S3Client,
   bucket: string,
 ): Promise<readonly { readonly key: string; readonly version: string }[]> {
-  const found: { readonly key: string; readonly version: string }[] = []
+  // A server may list one version at the end of a page and again at the beginning of the next.
+  const found = new Map<string, { readonly key: string; readonly version: string }>()
   for (let after: { readonly KeyMarker?: string; readonly VersionIdMarker?: string } | undefined = {}; after; ) {
     const page: ListObjectVersionsCommandOutput = await client.send(
       new ListObjectVersionsCommand({ Bucket: bucket, ...after }),
     )
     for (const { Key = '', VersionId = 'null' } of [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])]) {
-      found.push({ key: Key, version: VersionId })
+      found.set(`${Key} ${VersionId}`, { key: Key, version: VersionId })
     }
     const { NextKeyMarker, NextVersionIdMarker } = page
     after =
@@ -73,5 +74,5 @@ export async function everyVersion(
         ? { KeyMarker: NextKeyMarker, ...(NextVersionIdMarker ? { VersionIdMarker: NextVersionIdMarker } : {}) }
         : undefined
   }
-  return found
+  return [...found.values()]
 }
